@@ -1,0 +1,68 @@
+"""Every error dccd raises on purpose.
+
+::
+
+    DccdError
+    ├── ConfigError              a setting is missing, misspelt or out of bounds
+    ├── StorageError             a directory or file cannot be used
+    ├── MissingExtraError        an optional dependency is not installed
+    └── SourceError              an exchange did not give candles
+        ├── UnknownSourceError       no exchange of that name
+        ├── SourceRefusedError       it will answer the same tomorrow: symbol, permission, geo-block
+        └── SourceUnavailableError   it may work in a while: rate limit, outage, network
+
+Each message says what happened, where, and what to do next, and never holds a secret.
+"""
+
+__all__ = [
+    "ConfigError",
+    "DccdError",
+    "MissingExtraError",
+    "SourceError",
+    "SourceRefusedError",
+    "SourceUnavailableError",
+    "StorageError",
+    "UnknownSourceError",
+]
+
+
+class DccdError(Exception):
+    """Base of all errors that dccd raises on purpose.
+
+    Examples
+    --------
+    >>> from dccd.errors import DccdError, StorageError
+    >>> try:
+    ...     raise StorageError("/data is read-only: mount it writable, or set storage.local_path")
+    ... except DccdError as error:
+    ...     print(error)
+    /data is read-only: mount it writable, or set storage.local_path
+    """
+
+
+class ConfigError(DccdError, ValueError):
+    """A configuration cannot be used; the message lists every problem, one to a line."""
+
+
+class StorageError(DccdError, OSError):
+    """A directory or a file cannot be read or written."""
+
+
+class MissingExtraError(DccdError, ImportError):
+    """A feature needs an optional dependency that is not installed."""
+
+
+class SourceError(DccdError):
+    """An exchange did not give the candles it was asked for."""
+
+
+class UnknownSourceError(SourceError):
+    """No exchange of that name is registered or known to ccxt."""
+
+
+class SourceRefusedError(SourceError):
+    """The exchange refuses, and asking again will not help."""
+
+
+class SourceUnavailableError(SourceError):
+    """The exchange cannot answer now, after all retries; asking later may help."""

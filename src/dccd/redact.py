@@ -1,0 +1,133 @@
+"""Hide secrets in text.
+
+The address of a webhook is a secret: who has it can post. Parts that hold one register it here, and every text that
+leaves the process through a log or an error message passes `redact`.
+"""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["MASK", "hide_secrets", "mask_url", "redact"]
+
+MASK: Final = "***"
+
+# Addresses of services whose path alone lets anyone post, known or not to this process.
+_KNOWN_WEBHOOKS: Final = re.compile(
+    r"(?i)(https?://(?:hooks\.slack(?:-gov)?\.com/|(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/"
+    r"|[\w.-]+\.webhook\.office\.com/|[\w.-]+\.logic\.azure\.com[:/]|[\w.-]+\.api\.powerplatform\.com[:/]))[^\s\"'<>\\)]+"
+)
+# user:password@ in an address.
+_USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
+_SHORTEST: Final = 6
+
+_lock: Final = threading.Lock()
+_secrets: Final[Counter[str]] = Counter()
+_pattern: re.Pattern[str] | None = None
+
+
+def mask_url(url: str) -> str:
+    """Return the scheme and the host of an address, the rest hidden.
+
+    Parameters
+    ----------
+    url : str
+        An address whose path, query or credentials are secret.
+
+    Returns
+    -------
+    str
+        For example ``https://hooks.slack.com/***``.
+
+    Examples
+    --------
+    >>> mask_url("https://hooks.slack.com/services/T0/B0/secret")
+    'https://hooks.slack.com/***'
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return MASK
+    return f"{parts.scheme}://{host}/{MASK}" if parts.scheme and host else MASK
+
+
+def redact(text: str) -> str:
+    """Return a text without the secrets it contains.
+
+    Parameters
+    ----------
+    text : str
+        Anything that is about to be logged, stored or shown.
+
+    Returns
+    -------
+    str
+        The text, with registered secrets, addresses of well-known webhooks and passwords in addresses masked.
+
+    Examples
+    --------
+    >>> redact("POST https://hooks.slack.com/services/T0/B0/secret failed")
+    'POST https://hooks.slack.com/*** failed'
+    """
+    pattern = _pattern
+    if pattern is not None:
+        text = pattern.sub(MASK, text)
+    if "://" in text:
+        text = _KNOWN_WEBHOOKS.sub(rf"\1{MASK}", text)
+        text = _USERINFO.sub(rf"\1{MASK}@", text)
+    return text
+
+
+@contextmanager
+def hide_secrets(*secrets: str) -> Iterator[None]:
+    """Hide secrets in all that passes `redact` while the context lasts.
+
+    Parameters
+    ----------
+    *secrets : str
+        Addresses or tokens. Of an address, the path and the query are hidden on their own too, as HTTP libraries
+        log them without the host.
+
+    Yields
+    ------
+    None
+        Secrets registered twice stay hidden until both contexts have ended.
+
+    Examples
+    --------
+    >>> with hide_secrets("https://example.com/hook/s3cret-token"):
+    ...     print(redact("POST /hook/s3cret-token HTTP/1.1"))
+    POST *** HTTP/1.1
+    """
+    forms = [form for secret in secrets for form in _forms(secret)]
+    _change(forms, add=True)
+    try:
+        yield
+    finally:
+        _change(forms, add=False)
+
+
+def _forms(secret: str) -> set[str]:
+    forms = {secret}
+    if "://" in secret:
+        parts = urlsplit(secret)
+        tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        forms |= {tail, tail.rstrip("/"), parts.path.rstrip("/"), parts.query, parts.password or ""}
+    forms |= {unquote(form) for form in forms}
+    return {form for form in forms if len(form) >= _SHORTEST}
+
+
+def _change(forms: list[str], *, add: bool) -> None:
+    global _pattern  # noqa: PLW0603 - one registry per process, like the root logger it serves
+    with _lock:
+        if add:
+            _secrets.update(forms)
+        else:
+            _secrets.subtract(forms)
+        live = sorted((form for form, count in _secrets.items() if count > 0), key=len, reverse=True)
+        _pattern = re.compile("|".join(map(re.escape, live))) if live else None
