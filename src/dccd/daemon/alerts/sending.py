@@ -1,0 +1,213 @@
+"""Post one message: tenacity decides about the tries, requests makes them."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import requests
+import tenacity
+
+from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.redact import redact
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+__all__ = ["NotSentError", "Sender", "retry_after"]
+
+ATTEMPTS: Final = 5
+BUDGET: Final = 60.0
+CONNECT_TIMEOUT: Final = 3.05
+READ_TIMEOUT: Final = 10.0
+_ANSWER_LIMIT: Final = 4096
+_RETRYABLE: Final = frozenset({408, 425, 429})
+_GONE: Final = frozenset({404, 410})
+
+
+class NotSentError(Exception):
+    """A message did not reach its destination; the text names no address.
+
+    Parameters
+    ----------
+    reason : str
+        Status or kind of error.
+    retryable : bool
+        Whether the same request may work in a while.
+    wait : float or None, optional
+        Seconds the server asked to wait.
+    """
+
+    def __init__(self, reason: str, *, retryable: bool, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
+        self.wait = wait
+
+
+class _HidePaths(logging.Filter):
+    """urllib3 logs the path of each request at DEBUG, and the path is the secret."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+_hide_paths: Final = _HidePaths()
+logging.getLogger("urllib3.connectionpool").addFilter(_hide_paths)
+
+
+@dataclass(slots=True)
+class Sender:
+    """Posts messages with retries; one thread at a time.
+
+    Parameters
+    ----------
+    session : requests.Session
+        Makes the requests.
+    clock : Clock, optional
+        Where the time comes from and what waits.
+    """
+
+    session: requests.Session
+    clock: Clock = SYSTEM_CLOCK
+    _hurry: threading.Event = field(default_factory=threading.Event)
+    _until: float = float("inf")
+
+    def hurry(self, until: float) -> None:
+        """Give up at a time of the monotonic clock: somebody waits for the end."""
+        self._until = until
+        self._hurry.set()
+
+    def relax(self) -> None:
+        """Take back `hurry`."""
+        self._until = float("inf")
+        self._hurry.clear()
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Post a body; return when the server has taken it.
+
+        Parameters
+        ----------
+        url : str
+            Where to; redirects are not followed.
+        body : bytes
+            Sent as it is.
+        headers : mapping of str to str
+            Sent along.
+
+        Raises
+        ------
+        NotSentError
+            If the server refused, or all tries within the budget failed.
+        """
+        started = self.clock.monotonic()
+
+        def is_over(state: "RetryCallState") -> bool:
+            wait = state.upcoming_sleep
+            now = self.clock.monotonic()
+            return state.attempt_number >= ATTEMPTS or now + wait > min(started + BUDGET, self._until)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, NotSentError) and error.retryable),
+            wait=_Wait(),
+            stop=is_over,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        retrying(self._attempt, url, body, headers)
+
+    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        left = max(0.1, self._until - self.clock.monotonic())
+        timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
+        # `from None` throughout: what requests raises holds the address.
+        try:
+            with self.session.post(
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
+            ) as response:
+                answer = response.raw.read(_ANSWER_LIMIT, decode_content=False) or b""
+                status, given = response.status_code, dict(response.headers)
+        except requests.exceptions.SSLError:
+            reason = "its TLS certificate is not trusted"
+            raise NotSentError(reason, retryable=False) from None
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise NotSentError(type(error).__name__, retryable=True) from None
+        except requests.RequestException as error:
+            raise NotSentError(type(error).__name__, retryable=False) from None
+        except Exception as error:  # noqa: BLE001 - urllib3's own errors while reading the answer
+            raise NotSentError(type(error).__name__, retryable=True) from None
+        self._judge(status, given, answer)
+
+    def _judge(self, status: int, headers: Mapping[str, str], answer: bytes) -> None:
+        del answer
+        if 200 <= status < 300:  # noqa: PLR2004
+            return
+        retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
+        wait = retry_after(headers, self.clock.time()) if retryable else None
+        raise NotSentError(_status(status), retryable=retryable, wait=wait)
+
+    def _sleep(self, seconds: float) -> None:
+        end = self.clock.monotonic() + seconds
+        if self.clock.wait(self._hurry, seconds):
+            left = min(end, self._until) - self.clock.monotonic()
+            if left > 0:
+                self.clock.wait(threading.Event(), left)
+
+
+class _Wait(tenacity.wait.wait_base):
+    """What the server asks for, else exponential with full jitter."""
+
+    _backoff: Final = tenacity.wait_random_exponential(multiplier=1, max=30)
+
+    @override
+    def __call__(self, retry_state: "RetryCallState") -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome is not None else None
+        if isinstance(error, NotSentError) and error.wait is not None:
+            return error.wait
+        return self._backoff(retry_state)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that a server asks to wait.
+
+    Parameters
+    ----------
+    headers : mapping of str to str
+        Of its answer.
+    now : float
+        The time, Unix seconds.
+
+    Returns
+    -------
+    float or None
+        Zero or more; None where it does not say, or makes no sense.
+
+    Examples
+    --------
+    >>> retry_after({"Retry-After": "2"}, now=0.0)
+    2.0
+    >>> retry_after({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=50.0)
+    10.0
+    """
+    value = {name.lower(): text for name, text in headers.items()}.get("retry-after", "").strip()
+    try:
+        wait = float(value)
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, wait) if wait == wait and wait != float("inf") else None  # noqa: PLR0124 - NaN
+
+
+def _status(status: int) -> str:
+    try:
+        text = f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        text = f"HTTP {status}"
+    return f"{text}: the webhook is gone, set a new address" if status in _GONE else text

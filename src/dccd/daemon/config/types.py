@@ -1,0 +1,93 @@
+"""The types settings are made of: durations, timeframes, secret addresses, names of pairs."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from dccd.redact import MASK
+from dccd.units import format_timeframe, parse_duration, parse_timeframe
+
+__all__ = ["Address", "Duration", "ExchangeName", "Pair", "SecretAddress", "Timeframe"]
+
+_EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PAIR: Final = re.compile(r"[^\s/@]{1,64}/[^\s/@]{1,64}")
+
+
+def _duration(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was written
+    return parse_duration(value) if isinstance(value, str | int | float) else value
+
+
+def _timeframe(value: Any) -> Any:  # noqa: ANN401
+    return format_timeframe(parse_timeframe(value)) if isinstance(value, str | int) else value
+
+
+def _address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", value):
+        msg = "not an http:// or https:// address"
+        raise ValueError(msg)
+    return value
+
+
+def _exchange(value: str) -> str:
+    if not _EXCHANGE.fullmatch(value):
+        msg = "an exchange name is letters, digits, '.', '_' and '-' (binance, kraken)"
+        raise ValueError(msg)
+    return value
+
+
+def _pair(value: str) -> str:
+    if not _PAIR.fullmatch(value):
+        msg = "a pair is written BASE/QUOTE (BTC/USDT)"
+        raise ValueError(msg)
+    return value
+
+
+def _mask(value: str | None) -> str | None:
+    return None if value is None else MASK
+
+
+def _expand(value: Path) -> Path:
+    return value.expanduser()
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": ["number", "string"], "description": "seconds, or 30s, 10m, 4h, 2d"}),
+]
+"""Seconds; accepts ``30s``, ``10m``, ``4h``, ``2d``."""
+
+Timeframe = Annotated[
+    str,
+    BeforeValidator(_timeframe),
+    WithJsonSchema({"type": ["string", "integer"], "description": "1m, 5m, 1h, 1d, 1w, or seconds"}),
+]
+"""Length of a candle in exchange notation."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""An http or https address."""
+
+SecretAddress = Annotated[
+    str | None,
+    AfterValidator(lambda value: None if value is None else _address(value)),
+    Field(repr=False, json_schema_extra={"writeOnly": True}),
+    PlainSerializer(_mask),
+]
+"""An address that is a secret: absent from repr, masked in dumps."""
+
+ExchangeName = Annotated[str, AfterValidator(_exchange)]
+"""Name of an exchange; only its form is checked."""
+
+Pair = Annotated[str, AfterValidator(_pair)]
+"""A trading pair, ``BASE/QUOTE``."""
+
+UserPath = Annotated[Path, AfterValidator(_expand)]
+"""A path; a leading ``~`` is the home directory."""

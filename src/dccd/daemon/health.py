@@ -1,0 +1,470 @@
+"""Watch over jobs: durable metrics, one log file, alerts that arrive once."""
+
+import atexit
+import logging
+import operator
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon import logs
+from dccd.daemon.alerts.outbox import Outbox
+from dccd.daemon.metrics import JobMetrics, JobRecord, Outcome, job_key
+from dccd.daemon.policy import advance, announce
+from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, read_records
+from dccd.daemon.worker import Worker
+from dccd.redact import hide_secrets, redact
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import requests
+
+    from dccd.daemon.config import AlertConfig, CollectorConfig
+
+__all__ = ["HealthMonitor", "JobMetrics", "Run", "close_all", "read_metrics"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+_ERROR_LIMIT: Final = 500
+_RETRY_DISK: Final = 5.0
+_open: Final[set["HealthMonitor"]] = set()
+
+
+def read_metrics(local_path: str | os.PathLike[str]) -> dict[str, JobMetrics]:
+    """Return the metrics kept under a directory, without a monitor.
+
+    Nothing is written, sent or logged, so any process may look at any time.
+
+    Parameters
+    ----------
+    local_path : str or os.PathLike
+        Root data directory, as given to `HealthMonitor`.
+
+    Returns
+    -------
+    dict of str to JobMetrics
+        Keys are ``'{exchange}/{pair}'`` strings; empty where nothing was recorded.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be read, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dccd.daemon.health import read_metrics
+    >>> with tempfile.TemporaryDirectory() as tmp:
+    ...     read_metrics(tmp)
+    {}
+    """
+    return {key: record.metrics for key, record in read_records(local_path).items()}
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way, as `HealthMonitor.track` gives it.
+
+    Parameters
+    ----------
+    rows : int, optional
+        Rows collected so far; set it before the run ends.
+    """
+
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a monitor needs beyond its two arguments."""
+
+    fsync: bool = True
+    log_level: str = "INFO"
+    log_file: Literal["text", "json", "off"] = "text"
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+    session: "requests.Session | None" = None
+    clock: Clock = SYSTEM_CLOCK
+
+
+class HealthMonitor:
+    """Keep the health of jobs: metrics on disk, a log of the process, alerts to a webhook.
+
+    A monitor does three things:
+
+    1. **Rotating log.** While it is open, a `RotatingFileHandler` (10 MB, 5 backups) on the root logger writes what
+       any part of the process logs to ``{local_path}/.dccd/dccd.log``, besides wherever else it goes.
+    2. **Metrics of each job.** `record_success` and `record_failure` change the `JobMetrics` of an
+       ``(exchange, pair)`` key, and each call leaves the whole of ``{local_path}/.dccd/metrics.json`` on the disk.
+       A new monitor begins with what it finds there.
+    3. **Alerts.** When ``errors_count`` reaches ``alerts.max_consecutive_errors``, a message goes to
+       ``alerts.webhook_url`` (Slack, Discord or any other receiver of JSON), and another when the job works again.
+       Without an address nothing is ever sent.
+
+    Embed it where you run jobs of your own; `run_once`, `build_histo_scheduler` and the ``dccd`` command make one by
+    themselves.
+
+    Parameters
+    ----------
+    local_path : str or Path
+        Root data directory (``CollectorConfig.storage.local_path``). ``{local_path}/.dccd/`` is created in it.
+    alerts : AlertConfig
+        Where alerts go, and after how many failures.
+
+    Raises
+    ------
+    StorageError
+        If the directory cannot be created or written. Recording never raises.
+
+    Notes
+    -----
+    The handler sits on the root logger on purpose: what APScheduler, ccxt or your own code log is in the same file,
+    in order. Root passes on warnings and more unless you lower its level; records of dccd itself are kept from
+    ``INFO``. A handler on root turns off Python's last resort and makes a later `logging.basicConfig` do nothing:
+    configure your own logging first. Where there was none, the monitor shows warnings on stderr.
+
+    `record_failure` only takes note. The exception stays with the caller: it is neither raised nor swallowed here.
+
+    A call returns when its outcome is on the disk, and never waits for the network: a background thread sends the
+    alerts, and `close`, or the end of the interpreter, sends what is left. In asyncio use
+    ``await asyncio.to_thread(monitor.record_success, ...)``, as writing takes about a millisecond.
+
+    Any number of threads and processes may record to one directory.
+
+    Examples
+    --------
+    In a collection loop of your own:
+
+    >>> from dccd.daemon.config import AlertConfig
+    >>> from dccd.daemon.health import HealthMonitor
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as tmp, HealthMonitor(tmp, AlertConfig()) as monitor:
+    ...     monitor.record_success("binance", "BTC/USDT", rows=120)
+    ...     monitor.record_success("binance", "BTC/USDT", rows=95)
+    ...     try:
+    ...         raise TimeoutError("no answer in 10 s")
+    ...     except TimeoutError:
+    ...         monitor.record_failure("kraken", "ETH/USD")
+    ...     metrics = monitor.get_metrics()
+    >>> metrics["binance/BTC/USDT"].rows_collected
+    215
+    >>> metrics["kraken/ETH/USD"].errors_count, metrics["kraken/ETH/USD"].last_error
+    (1, 'TimeoutError: no answer in 10 s')
+    """
+
+    def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig") -> None:
+        self._start(local_path, alerts, _Options())
+
+    @classmethod
+    def from_config(
+        cls, config: "CollectorConfig", *, session: "requests.Session | None" = None, clock: Clock | None = None
+    ) -> Self:
+        """Make a monitor with all the settings of a configuration.
+
+        Parameters
+        ----------
+        config : CollectorConfig
+            Its storage, alert and log settings are used, and the thresholds of its jobs.
+        session : requests.Session, optional
+            Makes the requests of alerts: for proxies, certificates, tests. It is not closed.
+        clock : Clock, optional
+            Where the time comes from.
+
+        Returns
+        -------
+        HealthMonitor
+            Open.
+
+        Raises
+        ------
+        StorageError
+            If the directory cannot be created or written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from dccd.daemon.config import CollectorConfig, StorageConfig
+        >>> from dccd.daemon.health import HealthMonitor
+        >>> with tempfile.TemporaryDirectory() as tmp:
+        ...     config = CollectorConfig(storage=StorageConfig(local_path=tmp, fsync=False))
+        ...     with HealthMonitor.from_config(config) as monitor:
+        ...         monitor.get_metrics()
+        {}
+        """
+        options = _Options(
+            fsync=config.storage.fsync,
+            log_level=config.log.level,
+            log_file=config.log.file,
+            thresholds={
+                key: job.max_consecutive_errors
+                for key, job, _ in config.jobs_by_key()
+                if job.max_consecutive_errors is not None
+            },
+            session=session,
+            clock=clock or SYSTEM_CLOCK,
+        )
+        monitor = cls.__new__(cls)
+        monitor._start(  # noqa: SLF001 - its own class
+            config.storage.local_path, config.alerts, options
+        )
+        return monitor
+
+    @property
+    def local_path(self) -> Path:
+        """Root data directory, absolute."""
+        return self._local_path
+
+    @property
+    def persistence_fault(self) -> str | None:
+        """Why records are kept in memory only, or None while they reach the disk."""
+        return self._store.fault
+
+    def record_success(
+        self, exchange: str, pair: str, rows: int = 0, *, duration: float | None = None, timeframe: str | None = None
+    ) -> None:
+        """Record that a job ended well.
+
+        Parameters
+        ----------
+        exchange : str
+            Name of the exchange (``'binance'``).
+        pair : str
+            Trading pair (``'BTC/USDT'``).
+        rows : int, optional
+            Rows that are new, default 0; anything that is no count is taken as 0, with a warning.
+        duration : float, optional
+            Seconds it took.
+        timeframe : str, optional
+            Set it where a pair has several jobs; the key is then ``'{exchange}/{pair}@{timeframe}'``.
+        """
+        key = job_key(exchange, pair, timeframe)
+        self._record(key, Outcome(ok=True, rows=_count(rows, key), duration=_seconds(duration)))
+
+    def record_failure(
+        self,
+        exchange: str,
+        pair: str,
+        *,
+        error: BaseException | str | None = None,
+        duration: float | None = None,
+        timeframe: str | None = None,
+    ) -> None:
+        """Record that a job failed.
+
+        Parameters
+        ----------
+        exchange : str
+            Name of the exchange.
+        pair : str
+            Trading pair.
+        error : BaseException or str, optional
+            What went wrong; default the exception being handled, if there is one. It is kept redacted and cut.
+        duration : float, optional
+            Seconds it took.
+        timeframe : str, optional
+            Set it where a pair has several jobs.
+        """
+        text = _describe(sys.exception() if error is None else error)
+        key = job_key(exchange, pair, timeframe)
+        threshold = self._options.thresholds.get(key)
+        self._record(key, Outcome(ok=False, error=text, duration=_seconds(duration), max_consecutive_errors=threshold))
+
+    @contextmanager
+    def track(self, exchange: str, pair: str, *, timeframe: str | None = None) -> Iterator[Run]:
+        """Time a job and record how it ends.
+
+        An `Exception` is recorded as a failure and goes on to the caller. Cancellation, `KeyboardInterrupt` and
+        `SystemExit` are nobody's failure: nothing is recorded then.
+
+        Parameters
+        ----------
+        exchange : str
+            Name of the exchange.
+        pair : str
+            Trading pair.
+        timeframe : str, optional
+            Set it where a pair has several jobs.
+
+        Yields
+        ------
+        Run
+            Set its ``rows`` to what was collected.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from dccd.daemon.config import AlertConfig
+        >>> from dccd.daemon.health import HealthMonitor
+        >>> with tempfile.TemporaryDirectory() as tmp, HealthMonitor(tmp, AlertConfig()) as monitor:
+        ...     with monitor.track("kraken", "BTC/USD") as run:
+        ...         run.rows = 720
+        ...     print(monitor.get_metrics()["kraken/BTC/USD"].rows_collected)
+        720
+        """
+        run = Run()
+        started = self._options.clock.monotonic()
+        try:
+            yield run
+        except Exception as error:
+            spent = self._options.clock.monotonic() - started
+            self.record_failure(exchange, pair, error=error, duration=spent, timeframe=timeframe)
+            raise
+        spent = self._options.clock.monotonic() - started
+        self.record_success(exchange, pair, run.rows, duration=spent, timeframe=timeframe)
+
+    def get_metrics(self) -> dict[str, JobMetrics]:
+        """Return the metrics as they are now, with what other processes recorded.
+
+        Returns
+        -------
+        dict of str to JobMetrics
+            Keys are ``'{exchange}/{pair}'`` strings. The dict is yours, and its values never change.
+        """
+        return {key: record.metrics for key, record in self._store.snapshot().items()}
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Send the alerts that are due and write what is kept in memory, now.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds after which to give up; what is left stays owed.
+
+        Returns
+        -------
+        bool
+            Whether nothing is left.
+        """
+        written = self._store.flush()
+        return self._outbox.drain(self._options.clock.monotonic() + timeout) and written
+
+    def close(self) -> None:
+        """Send what is owed, within ``alerts.shutdown_timeout``, and take the log handler away.
+
+        Closing twice does nothing. What could not be sent is sent by the next monitor on the directory.
+        """
+        self._close(self._options.clock.monotonic() + self._alerts.shutdown_timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+    def _start(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", options: _Options) -> None:
+        self._local_path = Path(local_path).expanduser().absolute()
+        self._alerts = alerts
+        self._options = options
+        self._closing = threading.Lock()
+        self._undo = ExitStack()
+        if alerts.webhook_url is not None:
+            self._undo.enter_context(hide_secrets(alerts.webhook_url))
+        directory = self._local_path / STATE_DIRECTORY
+        self._store = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
+        if options.log_file != "off":
+            log = logs.attach(directory, form=options.log_file, level=options.log_level)
+            self._undo.callback(logs.detach, log)
+        source = alerts.source or socket.gethostname()
+        self._outbox = Outbox(self._store, alerts, directory, source, options.clock, options.session)
+        self._worker = Worker(self._work, options.clock)
+        _open.add(self)
+        self._resume()
+
+    def _resume(self) -> None:
+        """Take up what an earlier process left: incidents nobody was told of, notices still owed."""
+        if not self._outbox.is_on:
+            return
+        now = self._options.clock.time()
+        silent = [
+            key
+            for key, record in self._store.snapshot().items()
+            if any(incident.notices == 0 for incident in record.incidents)
+        ]
+        if silent:
+            self._store.update({key: partial(announce, alerts=self._alerts, now=now) for key in silent})
+        if self._outbox.owes():
+            self._worker.wake()
+
+    def _record(self, key: str, outcome: Outcome) -> None:
+        # The job being watched comes first: whatever goes wrong here is logged and ends here.
+        try:
+            now = round(self._options.clock.time(), 3)
+            change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
+            after = self._store.update({key: change})[key]
+            _log(key, outcome, after)
+            if self._store.fault is not None or (after.owed and self._outbox.is_on):
+                self._worker.wake()
+        except Exception:
+            logger.exception("an outcome of %s could not be recorded", key)
+
+    def _work(self) -> float | None:
+        written = self._store.flush()
+        wait = self._outbox.deliver(window=self._alerts.group_window)
+        return wait if written else min(_RETRY_DISK, wait or _RETRY_DISK)
+
+    def _close(self, until: float) -> None:
+        with self._closing:
+            if self not in _open:
+                return
+            _open.discard(self)
+            self._store.flush()
+            self._outbox.drain(until)
+            self._worker.stop(max(0.1, until - self._options.clock.monotonic()))
+            if fault := self._store.fault:
+                logger.error("records are lost with this process: %s", fault)
+            self._outbox.close()
+            self._undo.close()
+
+
+def close_all() -> None:
+    """Close every open monitor, all of them within the longest of their bounds."""
+    began = {monitor: monitor._options.clock.monotonic() for monitor in _open}  # noqa: SLF001 - its own module
+    for monitor, start in began.items():
+        monitor._close(start + monitor._alerts.shutdown_timeout)  # noqa: SLF001
+
+
+atexit.register(close_all)
+
+
+def _log(key: str, outcome: Outcome, after: JobRecord) -> None:
+    metrics = after.metrics
+    if outcome.ok:
+        logger.debug("%s: %d rows", key, outcome.rows)
+    else:
+        logger.warning("%s failed, %d in a row: %s", key, metrics.errors_count, outcome.error or "no error given")
+
+
+def _describe(error: BaseException | str | None) -> str | None:
+    if error is None:
+        return None
+    try:
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - somebody's own __str__
+        text = type(error).__name__
+    text = " ".join(redact(text).split()).removesuffix(":")
+    return text if len(text) <= _ERROR_LIMIT else f"{text[: _ERROR_LIMIT - 1]}…"
+
+
+def _count(rows: object, key: str) -> int:
+    try:
+        count = operator.index(rows)  # type: ignore[arg-type]  # numpy's integers pass, too
+    except TypeError:
+        count = -1
+    if count < 0:
+        logger.warning("%s: rows=%r is no count; taken as 0", key, rows)
+        return 0
+    return count
+
+
+def _seconds(duration: float | None) -> float | None:
+    return None if duration is None else round(max(0.0, duration), 3)

@@ -1,0 +1,217 @@
+"""What is known of a job, as frozen data.
+
+`JobMetrics` is what callers see. `JobRecord` is all that is kept: the metrics, the incidents that are open and the
+notices that are owed, so that one commit covers them together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Event", "Incident", "JobMetrics", "JobRecord", "Notice", "Outcome", "job_key"]
+
+Event = Literal["firing", "repeat", "resolved"]
+
+
+def job_key(exchange: str, pair: str, timeframe: str | None = None) -> str:
+    """Return the key of a job: ``exchange/pair``, or ``exchange/pair@timeframe``.
+
+    Parameters
+    ----------
+    exchange, pair : str
+        What the job collects.
+    timeframe : str, optional
+        Set where a pair has more than one job.
+
+    Returns
+    -------
+    str
+        The key under which the job's record is kept.
+
+    Examples
+    --------
+    >>> job_key("binance", "BTC/USDT"), job_key("binance", "BTC/USDT", "1m")
+    ('binance/BTC/USDT', 'binance/BTC/USDT@1m')
+    """
+    return f"{exchange}/{pair}@{timeframe}" if timeframe else f"{exchange}/{pair}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """Metrics of one job; times are Unix seconds.
+
+    Parameters
+    ----------
+    last_run_at : float or None, optional
+        When the job last ended, well or not.
+    last_success_at : float or None, optional
+        When it last ended well.
+    rows_collected : int, optional
+        Rows of all its successful runs.
+    errors_count : int, optional
+        Failures in a row; a success makes it 0.
+    last_error : str or None, optional
+        The last failure as ``Type: message``, redacted and cut; kept after a success.
+    last_duration : float or None, optional
+        Seconds the last timed run took.
+    runs : int, optional
+        Runs recorded.
+    failures : int, optional
+        Failed runs recorded.
+    failing_since : float or None, optional
+        When the present streak of failures began; None while there is none.
+
+    Examples
+    --------
+    >>> from dccd.daemon.health import JobMetrics
+    >>> JobMetrics(rows_collected=215).rows_collected
+    215
+    """
+
+    last_run_at: float | None = None
+    last_success_at: float | None = None
+    rows_collected: int = 0
+    errors_count: int = 0
+    last_error: str | None = None
+    last_duration: float | None = None
+    runs: int = 0
+    failures: int = 0
+    failing_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether it succeeded.
+    rows : int, optional
+        Rows collected.
+    error : str or None, optional
+        What went wrong, as ``Type: message``.
+    duration : float or None, optional
+        Seconds it took.
+    max_consecutive_errors : int or None, optional
+        The job's own threshold; None for the general one.
+    """
+
+    ok: bool
+    rows: int = 0
+    error: str | None = None
+    duration: float | None = None
+    max_consecutive_errors: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Trouble of one kind that is going on; it ends with the conditions that opened it.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the job.
+    kind : str
+        ``failing``: runs fail in a row.
+    since : float
+        When the trouble began: the first failure of the streak, Unix seconds.
+    failures : int, optional
+        Failures since then.
+    successes : int, optional
+        Successes in a row since the last failure.
+    notices : int, optional
+        Notices owed so far; 0 while nobody was told because there was no destination.
+    noticed_at : float or None, optional
+        When the last of them was owed, Unix seconds.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    id: str
+    kind: str
+    since: float
+    failures: int = 0
+    successes: int = 0
+    notices: int = 0
+    noticed_at: float | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the destinations have to be told.
+
+    Parameters
+    ----------
+    incident : str
+        Identifier of the incident.
+    number : int
+        Its place among the notices of the incident, from 1.
+    event : str
+        ``firing``, ``repeat`` or ``resolved``.
+    at : float
+        When it became owed, Unix seconds.
+    kind : str
+        Kind of the incident.
+    since : float
+        When the trouble began, Unix seconds.
+    failures : int, optional
+        Failures since then.
+    error : str or None, optional
+        The last error.
+    last_success_at : float or None, optional
+        The last success before the trouble, Unix seconds.
+    messages : mapping of str to str, optional
+        Destination to the identifier of the message it goes out in; written before the first try.
+    told : tuple of str, optional
+        Destinations that have it.
+    tries : int, optional
+        Rounds of delivery that failed.
+    next_try_at : float or None, optional
+        Not to be tried before, Unix seconds.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    incident: str
+    number: int
+    event: Event
+    at: float
+    kind: str
+    since: float
+    failures: int = 0
+    error: str | None = None
+    last_success_at: float | None = None
+    messages: Mapping[str, str] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    tries: int = 0
+    next_try_at: float | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Identifier within the job: the incident and the number."""
+        return f"{self.incident}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """All that is kept of a job.
+
+    Parameters
+    ----------
+    metrics : JobMetrics, optional
+        What callers see.
+    incidents : tuple of Incident, optional
+        Open incidents, at most one of a kind.
+    owed : tuple of Notice, optional
+        Notices that some destination has not got yet, oldest first.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    metrics: JobMetrics = field(default_factory=JobMetrics)
+    incidents: tuple[Incident, ...] = ()
+    owed: tuple[Notice, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)

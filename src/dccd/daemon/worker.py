@@ -1,0 +1,73 @@
+"""A background thread that is there only while there is something to do."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from dccd.clock import Clock
+
+__all__ = ["Worker"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Calls a function whenever it is woken, and again after the time that the function asks for.
+
+    Parameters
+    ----------
+    work : callable
+        Does what there is to do; returns the seconds until it wants to be called again, or None.
+    clock : Clock
+        What waits.
+    """
+
+    def __init__(self, work: Callable[[], float | None], clock: Clock) -> None:
+        self._work = work
+        self._clock = clock
+        self._wake = threading.Event()
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Have the work looked at soon; start the thread if need be."""
+        self._wake.set()
+        with self._lock:
+            if self._thread is not None or self._stopped:
+                return
+            thread = threading.Thread(target=self._run, name="dccd-health", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads, or the interpreter is going down: closing does the work
+                return
+            self._thread = thread
+
+    def stop(self, timeout: float) -> None:
+        """End the thread once the work at hand is done.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds after which it is left behind.
+        """
+        with self._lock:
+            self._stopped = True
+            thread, self._thread = self._thread, None
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        delay: float | None = 0.0
+        while not self._stopped:
+            if delay is None:
+                self._wake.wait()
+            else:
+                self._clock.wait(self._wake, delay)
+            self._wake.clear()
+            try:
+                delay = self._work()
+            except Exception:
+                logger.exception("background work failed; it is tried again in a minute")
+                delay = 60.0
