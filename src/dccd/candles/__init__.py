@@ -1,0 +1,37 @@
+"""Candles: from an exchange, through a collector that resumes, to Parquet files.
+
+A `CandleSource` gives pages of candles: `open_source` opens one for each exchange that ccxt knows, and
+`register_source` adds your own. `collect` brings one `Series` in a `CandleStore` up to date. Talking to exchanges needs
+ccxt and storing needs pyarrow, both from the extra ``collect``; importing this package loads neither.
+"""
+
+from dccd.candles.ccxt_source import CcxtSource
+from dccd.candles.collect import Collected, collect
+from dccd.candles.series import Candle, Gap, Series
+from dccd.candles.source import (
+    CandleSource,
+    SourceFactory,
+    check_exchange,
+    known_exchange,
+    open_source,
+    register_source,
+    unregister_source,
+)
+from dccd.candles.store import CandleStore
+
+__all__ = [
+    "Candle",
+    "CandleSource",
+    "CandleStore",
+    "CcxtSource",
+    "Collected",
+    "Gap",
+    "Series",
+    "SourceFactory",
+    "check_exchange",
+    "collect",
+    "known_exchange",
+    "open_source",
+    "register_source",
+    "unregister_source",
+]

@@ -1,0 +1,232 @@
+"""One exchange of ccxt, made to behave: every request bounded, every failure classified."""
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from dccd.candles.retries import Retries, TransientError, parse_retry_after
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.errors import MissingExtraError, SourceRefusedError
+from dccd.redact import redact
+
+__all__ = ["CcxtClient", "ccxt_exchanges"]
+
+T = TypeVar("T")
+
+_LONGEST_TEXT: Final = 300
+_BODY_TIMEOUTS: Final = 3
+_BUSY: Final = frozenset({408, 418, 425, 429})
+_GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
+# What code that expects another answer raises when it meets nonsense.
+_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+@functools.cache
+def import_ccxt() -> Any:  # noqa: ANN401 - ccxt is typed in parts only
+    """Return the ccxt package, which takes half a second to import."""
+    try:
+        import ccxt  # noqa: PLC0415
+    except ImportError as error:
+        msg = "candles from exchanges need ccxt: pip install '.[collect]' in the checkout"
+        raise MissingExtraError(msg) from error
+    return ccxt
+
+
+def ccxt_exchanges() -> frozenset[str]:
+    """Return the names of the exchanges ccxt knows.
+
+    Returns
+    -------
+    frozenset of str
+        More than a hundred names.
+
+    Raises
+    ------
+    MissingExtraError
+        If ccxt is not installed.
+
+    Examples
+    --------
+    >>> "kraken" in ccxt_exchanges()
+    True
+    """
+    return frozenset(import_ccxt().exchanges)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the last request met: the HTTP status, the wait asked for, and the parsed body."""
+
+    status: int = 0
+    retry_after: str | None = None
+    body: object = None
+
+
+class CcxtClient:
+    """An exchange of ccxt whose calls are serialised, throttled, bounded and retried.
+
+    Parameters
+    ----------
+    name : str
+        Name of the exchange.
+    retries : Retries
+        How often to ask again, and the event that ends waiting.
+    base_url : str, optional
+        Address that replaces scheme and host of every address the exchange would ask.
+    clock : Clock, optional
+        Time and waiting.
+    timeout : float, optional
+        Seconds without a byte, and a third of the seconds for a whole answer, that fail a request.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        retries: Retries,
+        base_url: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        timeout: float = 10.0,
+    ) -> None:
+        self.name = name
+        self._ccxt = import_ccxt()
+        self._retries = retries
+        self._base_url = base_url.rstrip("/") if base_url else None
+        self._clock = clock
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._free_at = clock.monotonic()
+        self._seen = _Seen()
+        self.exchange: Any = getattr(self._ccxt, name)({"enableRateLimit": True, "timeout": timeout * 1000})
+        # Currencies are details of deposits and withdrawals; loading them costs requests.
+        self.exchange.has["fetchCurrencies"] = False
+        self._fetch_unchecked = self.exchange.fetch
+        self.exchange.fetch = self._fetch
+        self.exchange.throttle = self._throttle
+        self.exchange.session.hooks["response"].append(self._note)
+
+    def call(self, what: str, function: Callable[[Any], T]) -> T:
+        """Return what a function of the exchange returns, asking again while that may help.
+
+        Parameters
+        ----------
+        what : str
+            What is asked for, to begin an error message with.
+        function : callable
+            Gets the ccxt exchange; called once for each try, by one thread at a time.
+
+        Returns
+        -------
+        object
+            What the function returned.
+
+        Raises
+        ------
+        SourceRefusedError
+            If asking again will not help.
+        SourceUnavailableError
+            If the budget of tries and time is used up.
+        """
+        return self._retries.call(what, lambda: self._try(what, function))
+
+    def answered_with_rows(self) -> bool:
+        """Return whether the last answer was made of rows or has an array inside, as each that lists candles does."""
+        body = self._seen.body
+        if isinstance(body, list):
+            return all(isinstance(row, list | dict) for row in body)
+        return _has_array(body)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.exchange.close()
+
+    def _try(self, what: str, function: Callable[[Any], T]) -> T:
+        with self._lock:
+            self._seen = _Seen()
+            try:
+                return function(self.exchange)
+            except self._ccxt.BaseError as error:
+                reason = _one_line(f"{type(error).__name__}: {error}")
+                if not self._may_pass(error):
+                    msg = f"{what}: {reason}"
+                    raise SourceRefusedError(msg) from None
+                wait = parse_retry_after(self._seen.retry_after, self._clock.time())
+                raise TransientError(reason, wait) from None
+            except _NONSENSE as error:
+                reason = _one_line(f"made no sense of the answer: {type(error).__name__}: {error}")
+                raise TransientError(reason) from None
+
+    def _may_pass(self, error: Exception) -> bool:
+        status = self._seen.status
+        blocked = status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS or _GEO_BLOCK.search(str(error))
+        if blocked or isinstance(error, self._ccxt.RestrictedLocation):
+            return False
+        return isinstance(error, self._ccxt.OperationFailed) or status in _BUSY or status in range(500, 600)
+
+    def _fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:  # noqa: ANN401
+        answer = self._fetch_unchecked(self._redirected(url), method, headers, body)
+        if not isinstance(answer, dict | list) or answer == {}:
+            msg = f"neither a JSON object nor an array: {str(answer)[:100]!r}"
+            raise self._ccxt.BadResponse(msg)
+        self._seen.body = answer
+        return answer
+
+    def _redirected(self, url: str) -> str:
+        if self._base_url is None:
+            return url
+        parts = urlsplit(url)
+        return self._base_url + parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def _throttle(self, cost: float | None = None) -> None:
+        now = self._clock.monotonic()
+        if self._free_at > now:
+            self._clock.wait(self._retries.stop, self._free_at - now)
+        spacing = self.exchange.rateLimit * (1.0 if cost is None else cost) / 1000
+        self._free_at = max(now, self._free_at) + spacing
+
+    def _note(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
+        self._seen.status = response.status_code
+        self._seen.retry_after = response.headers.get("Retry-After")
+        response.raw = _BoundedBody(response.raw, _BODY_TIMEOUTS * self._timeout)
+
+
+class _BoundedBody:
+    """The body of an answer, which must have arrived as a whole in time.
+
+    A timeout of requests starts anew with each byte, so a server that drips would hold a job for ever. Sockets keep
+    the time of the machine, so this does too.
+    """
+
+    def __init__(self, raw: Any, seconds: float) -> None:  # noqa: ANN401
+        self._raw = raw
+        self._seconds = seconds
+        self._ends_at = SYSTEM_CLOCK.monotonic() + seconds
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._raw, name)
+
+    def stream(self, size: int, decode_content: bool = True) -> Iterator[bytes]:  # noqa: FBT001, FBT002 - as in urllib3
+        """Yield the body as it arrives."""
+        from requests import ReadTimeout  # noqa: PLC0415 - ccxt has loaded it by now
+
+        read = getattr(self._raw, "read1", self._raw.read)
+        while chunk := read(size, decode_content=decode_content):
+            yield chunk
+            if SYSTEM_CLOCK.monotonic() > self._ends_at:
+                self._raw.close()
+                msg = f"the answer was not complete after {self._seconds:g} s"
+                raise ReadTimeout(msg)
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(redact(text[: 10 * _LONGEST_TEXT]).split())
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."
+
+
+def _has_array(value: object) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and any(map(_has_array, value.values())))

@@ -1,0 +1,166 @@
+"""Bring a stored series up to date."""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from dccd.candles.series import Candle, Gap, Series, utc
+from dccd.candles.source import CandleSource
+from dccd.candles.store import CandleStore
+
+__all__ = ["Collected", "collect"]
+
+_logger: Final = logging.getLogger("dccd.candles")
+_REFETCHED: Final = 3
+_FIRST: Final = 500
+_HALF_HOUR: Final = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a run of `collect` brought.
+
+    Parameters
+    ----------
+    new : int
+        Candles that the store did not have.
+    fetched : int
+        Closed candles that came, those stored before included.
+    newest : int or None
+        Open time of the newest candle stored, in milliseconds (UTC); None while there is none.
+    gaps : tuple of Gap
+        What is missing in the range asked for, the place where it joins older candles included.
+    skipped : int, optional
+        Candles that came with a price missing, a number that is not finite, or an impossible open time.
+
+    Examples
+    --------
+    >>> from dccd.candles import Collected
+    >>> Collected(new=2, fetched=5, newest=1_700_000_040_000, gaps=()).new
+    2
+    """
+
+    new: int
+    fetched: int
+    newest: int | None
+    gaps: tuple[Gap, ...]
+    skipped: int = 0
+
+
+def collect(  # noqa: PLR0913 - keywords with defaults
+    source: CandleSource,
+    store: CandleStore,
+    series: Series,
+    *,
+    start: datetime | None = None,
+    now: float,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> Collected:
+    """Fetch the closed candles that a series lacks, and store them page by page.
+
+    It goes on from the newest candle stored, of which it fetches the last three again, as exchanges correct
+    them. The candle still open at `now` is never stored, and nothing is ever filled in: what an exchange does not
+    have is reported as a gap. A run that is killed loses at most a page; the next one goes on from there.
+
+    Parameters
+    ----------
+    source : CandleSource
+        Where candles come from.
+    store : CandleStore
+        Where they go.
+    series : Series
+        Which ones.
+    start : datetime, optional
+        Where a series without candles begins (UTC if it has no zone), default 500 candles ago. It does not extend
+        a series that has candles.
+    now : float
+        The time, in Unix seconds.
+    progress : callable, optional
+        Called after each page with the number of candles fetched so far, the open time of the newest one and the
+        time at which the run ends, both in milliseconds (UTC).
+
+    Returns
+    -------
+    Collected
+        What came and what is missing.
+
+    Raises
+    ------
+    SourceError
+        If the source does not give its candles; the pages before stay stored.
+    StorageError
+        If they cannot be stored.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dccd.candles import CandleStore, Series, collect, open_source
+    >>> from dccd.testing import LoopbackExchange
+    >>> series = Series("binance", "BTC/USDT", "1h")
+    >>> with LoopbackExchange() as exchange, tempfile.TemporaryDirectory() as directory:
+    ...     source = open_source("binance", base_url=exchange.url)
+    ...     store = CandleStore(directory)
+    ...     first = collect(source, store, series, now=1_700_000_000)
+    ...     second = collect(source, store, series, now=1_700_007_200)
+    ...     source.close()
+    >>> first.new, second.new, second.fetched, second.gaps
+    (500, 2, 5, ())
+    """
+    step = series.seconds * 1000
+    until = math.floor(now * 1000) - step + 1
+    last = store.last(series)
+    since = _begin(last, start, until, step)
+    new, fetched, skipped, newest = 0, 0, 0, last
+    for page in source.pages(series.pair, series.timeframe, since, until):
+        inside = [candle for candle in page if since <= candle[0] < until]
+        usable = list(_usable(inside, series.seconds))
+        skipped += len(inside) - len(usable)
+        if not usable:
+            continue
+        new += store.write(series, usable)
+        times = [candle[0] for candle in usable]
+        if newest is None and start is not None:
+            _report_late_start(series, since, min(times))
+        newest = max(times) if newest is None else max(newest, *times)
+        fetched += len(usable)
+        if progress is not None:
+            progress(fetched, newest, until)
+    gaps = tuple(store.gaps(series, since, newest + 1)) if fetched and newest is not None else ()
+    result = Collected(new, fetched, newest, gaps, skipped)
+    _report(series, last, result)
+    return result
+
+
+def _begin(last: int | None, start: datetime | None, until: int, step: int) -> int:
+    if last is not None:
+        # A clock that was ahead once must not leave a series that never goes on.
+        return max(0, min(last, until - 1) - (_REFETCHED - 1) * step)
+    if start is None:
+        return max(0, until - _FIRST * step)
+    return max(0, math.ceil((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp() * 1000))
+
+
+def _usable(candles: Iterable[Candle], seconds: int) -> Iterator[Candle]:
+    # Longer candles begin where an exchange's day or week does; up to half an hour all agree.
+    alignment = seconds * 1000 if _HALF_HOUR % seconds == 0 else 1
+    for candle in candles:
+        if candle[0] % alignment == 0 and all(map(math.isfinite, candle)):
+            yield candle
+
+
+def _report(series: Series, last: int | None, result: Collected) -> None:
+    """Log what is missing; a gap that an earlier run has met is not told again."""
+    if any(last is None or gap.end > last for gap in result.gaps):
+        missing, count, first = sum(gap.missing for gap in result.gaps), len(result.gaps), result.gaps[0]
+        _logger.warning("%s: %d candles missing in %d gaps; the first: %s", series, missing, count, first)
+    if result.skipped:
+        _logger.warning("%s: %d candles skipped: a price missing, or an impossible time", series, result.skipped)
+
+
+def _report_late_start(series: Series, asked: int, oldest: int) -> None:
+    """Log that a new series begins later than it should: listed later, or no longer kept by the exchange."""
+    if oldest - asked >= series.seconds * 1000:
+        _logger.warning("%s begins at %s, not at %s: the exchange gave nothing older", series, utc(oldest), utc(asked))

@@ -1,0 +1,150 @@
+"""Ask again what failed for now, within a budget of tries and of time."""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from dccd.clock import Clock
+from dccd.errors import SourceUnavailableError
+from dccd.units import format_duration
+
+__all__ = ["Retries", "TransientError", "parse_retry_after"]
+
+T = TypeVar("T")
+
+_backoff: Final = wait_exponential_jitter(initial=1.0, max=30.0, jitter=1.0)
+
+
+class TransientError(Exception):
+    """Something that may work in a while.
+
+    Parameters
+    ----------
+    reason : str
+        What happened, in one line and without secrets.
+    wait : float, optional
+        Seconds the exchange asked to wait.
+    """
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Return how many seconds a ``Retry-After`` header asks to wait.
+
+    Parameters
+    ----------
+    value : str or None
+        The header: seconds or an HTTP date.
+    now : float
+        Unix seconds.
+
+    Returns
+    -------
+    float or None
+        Zero or more; None where the header is absent or says nothing.
+
+    Examples
+    --------
+    >>> parse_retry_after("30", now=0.0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=15.0)
+    (30.0, 45.0)
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how long to ask again.
+
+    Parameters
+    ----------
+    clock : Clock
+        Time and waiting.
+    stop : threading.Event
+        Once set, waiting ends at once and nothing is asked again.
+    attempts : int, optional
+        Most tries.
+    budget : float, optional
+        Seconds after the first try at which no further one begins.
+    """
+
+    clock: Clock
+    stop: threading.Event
+    attempts: int = 5
+    budget: float = 60.0
+
+    def call(self, what: str, function: Callable[[], T]) -> T:
+        """Return what a function returns, calling it again after each `TransientError`.
+
+        Parameters
+        ----------
+        what : str
+            What is asked for, to begin an error message with.
+        function : callable
+            Does one try.
+
+        Returns
+        -------
+        object
+            What the first try without an error returned.
+
+        Raises
+        ------
+        SourceUnavailableError
+            When the budget is used up, or the stop event set.
+        """
+        began = self.clock.monotonic()
+
+        def spent(state: RetryCallState) -> bool:
+            elapsed = self.clock.monotonic() - began
+            return state.attempt_number >= self.attempts or elapsed + state.upcoming_sleep > self.budget
+
+        def sleep(seconds: float) -> None:
+            if self.clock.wait(self.stop, seconds):
+                msg = f"{what}: stopped while waiting to try again"
+                raise SourceUnavailableError(msg)
+
+        def give_up(state: RetryCallState) -> T:
+            error = _error_of(state)
+            took = format_duration(self.clock.monotonic() - began)
+            tries = f"{state.attempt_number} {'try' if state.attempt_number == 1 else 'tries'}"
+            asked = f"; it asks to wait {format_duration(error.wait)}" if error.wait else ""
+            msg = f"{what}: gave up after {tries} in {took}: {error.reason}{asked}"
+            raise SourceUnavailableError(msg)
+
+        return Retrying(
+            retry=retry_if_exception_type(TransientError),
+            wait=_wait,
+            stop=spent,
+            sleep=sleep,
+            retry_error_callback=give_up,
+        )(function)
+
+
+def _error_of(state: RetryCallState) -> TransientError:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, TransientError) else TransientError("nothing was tried")
+
+
+def _wait(state: RetryCallState) -> float:
+    asked = _error_of(state).wait
+    return _backoff(state) if asked is None else asked
