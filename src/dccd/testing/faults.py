@@ -1,0 +1,118 @@
+"""A server on loopback that fails as told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dccd.testing.server import Answer, LoopbackServer
+
+__all__ = ["FaultyServer"]
+
+
+@dataclass(slots=True)
+class _Fault:
+    change: Callable[[Answer], Answer]
+    times: int | None
+
+
+class FaultyServer(LoopbackServer):
+    """What a server has to be told to fail; the one that answers asks `_next_fault` with its lock held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._faults: dict[str | None, list[_Fault]] = {}
+
+    def fail(
+        self,
+        pair: str | None = None,
+        *,
+        status: int = 503,
+        body: Any = "out of order",  # noqa: ANN401 - any JSON
+        headers: Mapping[str, str] | None = None,
+        times: int | None = None,
+    ) -> None:
+        """Answer with an error, or with nonsense.
+
+        Parameters
+        ----------
+        pair : str, optional
+            Which pair; default every request.
+        status : int, optional
+            HTTP status; with 200 and a body, an error that does not look like one.
+        body : object, optional
+            Bytes or text as they are, anything else as JSON.
+        headers : mapping, optional
+            Further headers, such as ``Retry-After``.
+        times : int, optional
+            For how many requests; default until `heal`.
+        """
+        answer = Answer(status, body, headers or {})
+        self._add_fault(pair, lambda _right: answer, times)
+
+    def hang(self, pair: str | None = None, *, seconds: float = 3600.0, times: int | None = None) -> None:
+        """Answer, but only after a while.
+
+        Parameters
+        ----------
+        pair : str, optional
+            Which pair; default every request.
+        seconds : float, optional
+            How long to keep silent; closing the exchange ends it.
+        times : int, optional
+            For how many requests; default until `heal`.
+        """
+        self._add_fault(pair, lambda right: Answer(right.status, right.body, right.headers, delay=seconds), times)
+
+    def drip(self, pair: str | None = None, *, seconds: float = 0.1, times: int | None = None) -> None:
+        """Answer a byte at a time.
+
+        Parameters
+        ----------
+        pair : str, optional
+            Which pair; default every request.
+        seconds : float, optional
+            Time between two bytes.
+        times : int, optional
+            For how many requests; default until `heal`.
+        """
+        self._add_fault(pair, lambda right: Answer(right.status, right.body, right.headers, drip=seconds), times)
+
+    def reset(self, pair: str | None = None, *, times: int | None = None) -> None:
+        """Reset the connection in place of an answer.
+
+        Parameters
+        ----------
+        pair : str, optional
+            Which pair; default every request.
+        times : int, optional
+            For how many requests; default until `heal`.
+        """
+        self._add_fault(pair, lambda _right: Answer(reset=True), times)
+
+    def heal(self, pair: str | None = None) -> None:
+        """End the faults of a pair.
+
+        Parameters
+        ----------
+        pair : str, optional
+            Which pair; default all faults there are.
+        """
+        with self._lock:
+            if pair is None:
+                self._faults.clear()
+            else:
+                self._faults.pop(pair, None)
+
+    def _add_fault(self, pair: str | None, change: Callable[[Answer], Answer], times: int | None) -> None:
+        with self._lock:
+            self._faults.setdefault(pair, []).append(_Fault(change, times))
+
+    def _next_fault(self, pair: str | None) -> Callable[[Answer], Answer] | None:
+        for key in {None, pair}:
+            for fault in self._faults.get(key, []):
+                if fault.times is None:
+                    return fault.change
+                if fault.times > 0:
+                    fault.times -= 1
+                    return fault.change
+        return None
