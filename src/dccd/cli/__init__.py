@@ -1,0 +1,36 @@
+"""The command ``dccd``: it parses and prints, and leaves the work to the package."""
+
+import sys
+
+from dccd.errors import ConfigError, DccdError
+from dccd.redact import redact
+
+__all__ = ["main"]
+
+EX_FAILED = 1
+EX_CONFIG = 78
+
+
+def main() -> None:
+    """Run the command with the arguments of the process, and exit.
+
+    Exit codes: 0 all well, 1 a job failed or an error, 2 wrong usage, 78 a configuration that cannot be used,
+    130 interrupted.
+    """
+    from dccd.cli.app import app  # noqa: PLC0415 - typer, only for those who run the command
+
+    try:
+        app(prog_name="dccd")
+    except ConfigError as error:
+        sys.exit(_say(error, EX_CONFIG))
+    except DccdError as error:
+        sys.exit(_say(error, EX_FAILED))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(EX_FAILED)
+
+
+def _say(error: DccdError, code: int) -> int:
+    for line in str(error).splitlines():
+        sys.stderr.write(f"dccd: {redact(line)}\n")
+    return code

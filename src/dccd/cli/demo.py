@@ -1,0 +1,77 @@
+"""Everything at work, on loopback: an exchange with made-up candles, a webhook, a job that breaks and recovers."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dccd.cli.render import results_table, status_table
+from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
+from dccd.daemon.health import HealthMonitor
+from dccd.daemon.scheduler import run_once
+from dccd.daemon.store import read_records
+from dccd.testing import LoopbackExchange, WebhookReceiver
+
+__all__ = ["play"]
+
+_SICK = "ETH/USDT"
+_REFUSAL = {"code": -1121, "msg": "Invalid symbol."}
+
+
+def play(say: Callable[[str], None]) -> None:
+    """Run the demo and tell what happens, line by line.
+
+    Parameters
+    ----------
+    say : callable
+        Prints a line.
+    """
+    path = Path(tempfile.mkdtemp(prefix="dccd-demo-"))
+    with LoopbackExchange() as exchange, WebhookReceiver() as webhook:
+        config = CollectorConfig(
+            storage=StorageConfig(local_path=path),
+            alerts=AlertConfig(webhook_url=webhook.url, max_consecutive_errors=3, source="demo"),
+            histo_jobs=(
+                HistoJob(exchange="binance", pairs=("BTC/USDT", _SICK), timeframe="1m", base_url=exchange.url),
+                HistoJob(exchange="kraken", pairs=("BTC/USD",), timeframe="1h", base_url=exchange.url),
+            ),
+        )
+        say("Three series from two exchanges on 127.0.0.1, through ccxt, into Parquet:\n")
+        with HealthMonitor.from_config(config) as health:
+            say(results_table(run_once(config, health)))
+            _break_and_heal(config, health, exchange, webhook, say)
+        say("\nThe health of the jobs, as `dccd status` shows it:\n")
+        say(status_table(read_records(path), [], time.time(), 100))
+    say("\nWhat is on the disk:\n")
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and not file.name.endswith(".lock"):
+            say(f"  {file.stat().st_size:>8,} bytes  {file}")
+
+
+def _break_and_heal(
+    config: CollectorConfig,
+    health: HealthMonitor,
+    exchange: LoopbackExchange,
+    webhook: WebhookReceiver,
+    say: Callable[[str], None],
+) -> None:
+    say(f"\nNow the exchange refuses {_SICK}; the third failure in a row is an alert:\n")
+    exchange.fail(_SICK, status=400, body=_REFUSAL)
+    for attempt in (1, 2, 3):
+        failed = [result for result in run_once(config, health) if not result.ok]
+        say(f"  run {attempt}: " + "; ".join(f"{result.key}: {result.error}" for result in failed))
+    health.flush()
+    _show(webhook, say)
+    say("\nIt answers again; the next success ends the incident:\n")
+    exchange.heal(_SICK)
+    webhook.clear()
+    run_once(config, health)
+    health.flush()
+    _show(webhook, say)
+
+
+def _show(webhook: WebhookReceiver, say: Callable[[str], None]) -> None:
+    for message in webhook.messages:
+        say("  the webhook received:")
+        for line in message.json["text"].splitlines():
+            say(f"    {line}")
