@@ -1,0 +1,68 @@
+"""What every test has: the state of the process as it found it, and settings of hypothesis."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("dccd", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dccd")
+
+
+class Isolation:
+    """Fixtures for every test, the doctests in src and docs included."""
+
+    @pytest.fixture(autouse=True)
+    def _no_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in os.environ:
+            if name.upper().startswith("DCCD_"):
+                monkeypatch.delenv(name)
+        for name in ("STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"):
+            monkeypatch.delenv(name, raising=False)
+
+    @pytest.fixture(autouse=True)
+    def _process_as_found(self, _no_settings: None) -> Iterator[None]:
+        environment, directory = dict(os.environ), os.getcwd()  # noqa: PTH109 - restored below, as it was
+        handled = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        loggers = {name: _state(logging.getLogger(name)) for name in (None, "dccd", "apscheduler")}
+        yield
+        for number, handler in handled.items():
+            if signal.getsignal(number) is not handler and threading.current_thread() is threading.main_thread():
+                signal.signal(number, handler)
+        os.chdir(directory)
+        os.environ.clear()
+        os.environ.update(environment)
+        left_behind = _restore(loggers)
+        assert not left_behind, f"handlers left behind: {left_behind}; close the monitor that the test opened"
+
+
+_LoggerState = tuple[list[logging.Handler], int, bool, bool]
+
+
+def _state(logger: logging.Logger) -> _LoggerState:
+    return list(logger.handlers), logger.level, logger.propagate, logger.disabled
+
+
+def _restore(loggers: dict[str | None, _LoggerState]) -> list[logging.Handler]:
+    left_behind = []
+    for name, (handlers, level, propagate, disabled) in loggers.items():
+        logger = logging.getLogger(name)
+        for handler in [handler for handler in logger.handlers if handler not in handlers]:
+            logger.removeHandler(handler)
+            if not type(handler).__module__.startswith("_pytest."):
+                handler.close()
+                left_behind.append(handler)
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate, logger.disabled = propagate, disabled
+    return left_behind
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the fixtures as a plugin: those of a conftest hold for its own directory only."""
+    config.pluginmanager.register(Isolation(), "dccd-isolation")
