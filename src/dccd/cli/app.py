@@ -58,7 +58,10 @@ def run(config: ConfigOption = None) -> None:
     settings = _jobs(config)
     _configure_logging(settings, sys.stderr, logging.ERROR)
     with HealthMonitor.from_config(settings) as health, stopped_by_signals() as stop:
-        results = run_once(settings, health, stop=stop, progress=show_progress(sys.stderr))
+        progress = show_progress(sys.stderr)
+        results = run_once(settings, health, stop=stop, progress=progress)
+    if progress is not None:
+        sys.stderr.write("\r\x1b[K")
     typer.echo(results_table(results))
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
 
@@ -76,6 +79,7 @@ def start(config: ConfigOption = None) -> None:
 @app.command()
 def status(config: ConfigOption = None) -> None:
     """Show the health of all jobs; opens nothing for writing."""
+    from dccd.cli.alerts import silent_keys  # noqa: PLC0415
     from dccd.cli.render import alerts_line, status_table  # noqa: PLC0415
     from dccd.clock import SYSTEM_CLOCK  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
@@ -85,7 +89,9 @@ def status(config: ConfigOption = None) -> None:
     path = settings.storage.local_path
     records = read_records(path)
     configured = [key for key, _, _ in settings.jobs_by_key()]
-    typer.echo(status_table(records, configured, SYSTEM_CLOCK.time(), shutil.get_terminal_size().columns))
+    now = SYSTEM_CLOCK.time()
+    silent = silent_keys(path, now)
+    typer.echo(status_table(records, configured, now, shutil.get_terminal_size().columns, silent))
     typer.echo(f"data: {path}   {alerts_line(settings.alerts)}")
 
 
@@ -110,12 +116,66 @@ def validate(config: ConfigOption = None) -> None:
     typer.echo(f"data: {settings.storage.local_path}   {alerts_line(settings.alerts)}")
 
 
+@app.command("test-alert")
+def send_test_alert(config: ConfigOption = None) -> None:
+    """Send a test notice to every destination and print what each answers; exit 1 if one failed."""
+    from dccd.cli.alerts import send_tests  # noqa: PLC0415
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+
+    raise typer.Exit(0 if send_tests(load_config(config).alerts, typer.echo) else 1)
+
+
+@app.command()
+def silence(
+    key: Annotated[str, typer.Argument(help="Job, as status names it.")],
+    for_: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")],
+    reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Send nothing about a job for a while; it keeps counting."""
+    from dccd.cli.alerts import set_silence  # noqa: PLC0415
+
+    typer.echo(set_silence(_path(config), key, for_, reason))
+
+
+@app.command()
+def silences(config: ConfigOption = None) -> None:
+    """List the jobs that are silenced."""
+    from dccd.cli.alerts import list_silences  # noqa: PLC0415
+
+    typer.echo(list_silences(_path(config)))
+
+
+@app.command()
+def unsilence(
+    key: Annotated[str, typer.Argument(help="Job, as silences names it.")], config: ConfigOption = None
+) -> None:
+    """End a silence."""
+    from dccd.cli.alerts import end_silence  # noqa: PLC0415
+
+    typer.echo(end_silence(_path(config), key))
+
+
+@app.command()
+def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")], config: ConfigOption = None) -> None:
+    """Drop the record of a job: its metrics, incidents and notices; candles stay."""
+    from dccd.cli.alerts import drop_record  # noqa: PLC0415
+
+    typer.echo(drop_record(_path(config), key))
+
+
 @app.command()
 def demo() -> None:
     """Show everything at work on made-up data; needs no network and no configuration."""
     from dccd.cli.demo import play  # noqa: PLC0415
 
     play(typer.echo)
+
+
+def _path(config: Path | None) -> Path:
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+
+    return load_config(config).storage.local_path
 
 
 def _jobs(path: Path | None) -> "CollectorConfig":

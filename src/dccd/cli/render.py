@@ -1,6 +1,6 @@
 """What the commands print, as pure functions."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -35,30 +35,39 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> s
 
 def state_of(record: "JobRecord | None") -> str:
     """Return the health of a job in a word."""
+    if record is not None and record.incidents:
+        return "ALERTED"
     if record is None or record.metrics.last_run_at is None:
         return "NEVER"
-    if record.incidents:
-        return "ALERTED"
     return "FAILING" if record.metrics.errors_count else "OK"
 
 
-def status_table(records: "Mapping[str, JobRecord]", configured: Sequence[str], now: float, width: int) -> str:
+def status_table(
+    records: "Mapping[str, JobRecord]",
+    configured: Sequence[str],
+    now: float,
+    width: int,
+    silent: Collection[str] = (),
+) -> str:
     """Return the health of all jobs, the worst first."""
     keys = dict.fromkeys([*configured, *records])
     if not keys:
         return "no jobs are configured, and none has run"
-    rows = [_status_row(key, records.get(key), now) for key in keys]
-    rows.sort(key=lambda row: (_RANK[row[0]], row[1]))
+    rows = [_status_row(key, records.get(key), now, key in silent) for key in keys]
+    rows.sort(key=lambda row: (_RANK[row[0].split(",")[0]], row[1]))
     return table(("STATE", "JOB", "LAST-OK", "ROWS", "FAILS", "ERROR"), rows, width)
 
 
-def _status_row(key: str, record: "JobRecord | None", now: float) -> tuple[str, ...]:
+def _status_row(key: str, record: "JobRecord | None", now: float, is_silent: bool) -> tuple[str, ...]:  # noqa: FBT001
+    state = f"{state_of(record)},SILENCED" if is_silent else state_of(record)
     if record is None:
-        return (state_of(None), key, "never", "0", "0", "")
+        return (state, key, "never", "0", "0", "")
     metrics = record.metrics
     age = "never" if metrics.last_success_at is None else f"{format_duration(now - metrics.last_success_at)} ago"
-    error = redact(metrics.last_error or "") if metrics.errors_count or record.incidents else ""
-    return (state_of(record), key, age, str(metrics.rows_collected), str(metrics.errors_count), error)
+    kinds = [incident.kind for incident in record.incidents if incident.kind != "failing"]
+    errors = [metrics.last_error] if metrics.errors_count and metrics.last_error else []
+    error = redact("; ".join([*kinds, *errors]))
+    return (state, key, age, str(metrics.rows_collected), str(metrics.errors_count), error)
 
 
 def results_table(results: "Iterable[JobResult]") -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final, TypeVar
 
-from dccd.daemon.metrics import Incident, JobMetrics, JobRecord, Notice
+from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord, Notice
 
 __all__ = ["decode", "encode"]
 
@@ -34,6 +34,8 @@ def encode(record: JobRecord) -> str:
     metrics = record.metrics
     body: dict[str, Any] = {name: getattr(metrics, name) for name in _ALWAYS}
     body |= _sparse(metrics)
+    if record.expected is not None:
+        body["expected"] = _sparse(record.expected)
     if record.incidents:
         body["incidents"] = [_sparse(incident) for incident in record.incidents]
     if record.owed:
@@ -66,6 +68,7 @@ def decode(raw: object) -> JobRecord:
     extra: dict[str, object] = {}
     incidents: tuple[Incident, ...] = ()
     owed: tuple[Notice, ...] = ()
+    expected: Expectation | None = None
     for name, value in raw.items():
         if check := _METRICS.get(name):
             values[name] = _checked(name, value, check)
@@ -73,12 +76,14 @@ def decode(raw: object) -> JobRecord:
             incidents = tuple(_build(Incident, item, _INCIDENT) for item in _list(value, name))
         elif name == "owed":
             owed = tuple(_build(Notice, item, _NOTICE) for item in _list(value, name))
+        elif name == "expected":
+            expected = None if value is None else _build(Expectation, value, _EXPECTATION)
         else:
             extra[name] = value
-    return JobRecord(JobMetrics(**values), incidents, owed, extra)
+    return JobRecord(JobMetrics(**values), incidents, owed, expected, extra)
 
 
-def _sparse(item: JobMetrics | Incident | Notice) -> dict[str, Any]:
+def _sparse(item: JobMetrics | Expectation | Incident | Notice) -> dict[str, Any]:
     body = {}
     for name, default in _DEFAULTS[type(item)]:
         value = getattr(item, name)
@@ -128,6 +133,12 @@ def _number(value: object) -> float:
     return value  # type: ignore[return-value]
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
@@ -168,6 +179,14 @@ _METRICS: Final[Mapping[str, Check]] = {
     "runs": _count,
     "failures": _count,
     "failing_since": _time,
+    "newest_at": _time,
+}
+_EXPECTATION: Final[Mapping[str, Check]] = {
+    "every": _number,
+    "grace": _number,
+    "since": _number,
+    "max_age": _time,
+    "scheduled": _flag,
 }
 _INCIDENT: Final[Mapping[str, Check]] = {
     "id": _text,
@@ -188,6 +207,8 @@ _NOTICE: Final[Mapping[str, Check]] = {
     "failures": _count,
     "error": _optional(_text),
     "last_success_at": _time,
+    "newest_at": _time,
+    "removed": _flag,
     "messages": _texts_by_text,
     "told": _texts,
     "tries": _count,
@@ -199,5 +220,5 @@ _DEFAULTS: Final = {
         for f in fields(cls)
         if f.name != "extra"
     ]
-    for cls in (JobMetrics, Incident, Notice)
+    for cls in (JobMetrics, Expectation, Incident, Notice)
 }

@@ -2,26 +2,26 @@
 
 import atexit
 import logging
-import operator
 import os
 import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon import logs
+from dccd.daemon import logs, outcomes
 from dccd.daemon.alerts.outbox import Outbox
-from dccd.daemon.metrics import JobMetrics, JobRecord, Outcome, job_key
-from dccd.daemon.policy import advance, announce
+from dccd.daemon.metrics import Expectation, JobMetrics, JobRecord, Outcome, job_key
+from dccd.daemon.policy import advance, announce, expect, retire, watch
 from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, read_records
 from dccd.daemon.worker import Worker
-from dccd.redact import hide_secrets, redact
+from dccd.redact import hide_secrets
+from dccd.units import parse_duration
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     import requests
 
     from dccd.daemon.config import AlertConfig, CollectorConfig
+    from dccd.daemon.store import Transition
 
 __all__ = ["HealthMonitor", "JobMetrics", "Run", "close_all", "read_metrics"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_ERROR_LIMIT: Final = 500
 _RETRY_DISK: Final = 5.0
 _open: Final[set["HealthMonitor"]] = set()
 
@@ -78,9 +78,12 @@ class Run:
     ----------
     rows : int, optional
         Rows collected so far; set it before the run ends.
+    newest_at : float or None, optional
+        Up to when the job has data, Unix seconds.
     """
 
     rows: int = 0
+    newest_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +230,15 @@ class HealthMonitor:
         """Why records are kept in memory only, or None while they reach the disk."""
         return self._store.fault
 
-    def record_success(
-        self, exchange: str, pair: str, rows: int = 0, *, duration: float | None = None, timeframe: str | None = None
+    def record_success(  # noqa: PLR0913 - keywords
+        self,
+        exchange: str,
+        pair: str,
+        rows: int = 0,
+        *,
+        duration: float | None = None,
+        timeframe: str | None = None,
+        newest_at: float | None = None,
     ) -> None:
         """Record that a job ended well.
 
@@ -244,9 +254,17 @@ class HealthMonitor:
             Seconds it took.
         timeframe : str, optional
             Set it where a pair has several jobs; the key is then ``'{exchange}/{pair}@{timeframe}'``.
+        newest_at : float, optional
+            Up to when the job now has data, Unix seconds; see `expect`.
         """
         key = job_key(exchange, pair, timeframe)
-        self._record(key, Outcome(ok=True, rows=_count(rows, key), duration=_seconds(duration)))
+        outcome = Outcome(
+            ok=True,
+            rows=outcomes.count(rows, key),
+            duration=outcomes.number(duration, "duration", key),
+            newest_at=outcomes.number(newest_at, "newest_at", key),
+        )
+        self._record(key, outcome)
 
     def record_failure(
         self,
@@ -272,10 +290,11 @@ class HealthMonitor:
         timeframe : str, optional
             Set it where a pair has several jobs.
         """
-        text = _describe(sys.exception() if error is None else error)
+        text = outcomes.describe(sys.exception() if error is None else error)
         key = job_key(exchange, pair, timeframe)
         threshold = self._options.thresholds.get(key)
-        self._record(key, Outcome(ok=False, error=text, duration=_seconds(duration), max_consecutive_errors=threshold))
+        spent = outcomes.number(duration, "duration", key)
+        self._record(key, Outcome(ok=False, error=text, duration=spent, max_consecutive_errors=threshold))
 
     @contextmanager
     def track(self, exchange: str, pair: str, *, timeframe: str | None = None) -> Iterator[Run]:
@@ -309,16 +328,136 @@ class HealthMonitor:
         ...     print(monitor.get_metrics()["kraken/BTC/USD"].rows_collected)
         720
         """
-        run = Run()
-        started = self._options.clock.monotonic()
+        run, clock = Run(), self._options.clock
+        started = clock.monotonic()
         try:
-            yield run
+            with self.watching(job_key(exchange, pair, timeframe)):
+                yield run
         except Exception as error:
-            spent = self._options.clock.monotonic() - started
+            spent = clock.monotonic() - started
             self.record_failure(exchange, pair, error=error, duration=spent, timeframe=timeframe)
             raise
-        spent = self._options.clock.monotonic() - started
-        self.record_success(exchange, pair, run.rows, duration=spent, timeframe=timeframe)
+        else:
+            spent = clock.monotonic() - started
+            self.record_success(exchange, pair, run.rows, duration=spent, timeframe=timeframe, newest_at=run.newest_at)
+
+    @contextmanager
+    def watching(self, key: str) -> Iterator[None]:
+        """Let `check` know that a run is under way; its outcome is for the caller to record.
+
+        Parameters
+        ----------
+        key : str
+            Key of the job.
+
+        Yields
+        ------
+        None
+            The run lasts as long as the context.
+        """
+        token = object()
+        self._running[token] = (key, self._options.clock.time())
+        try:
+            yield
+        finally:
+            del self._running[token]
+
+    def expect(  # noqa: PLR0913 - keywords
+        self,
+        exchange: str,
+        pair: str,
+        *,
+        every: float | str,
+        grace: float | str | None = None,
+        max_age: float | str | None = None,
+        timeframe: str | None = None,
+    ) -> None:
+        """Say how often a job should run, so that `check` notices when it does not.
+
+        Parameters
+        ----------
+        exchange : str
+            Name of the exchange.
+        pair : str
+            Trading pair.
+        every : float or str
+            Time between two runs: seconds, or ``30s``, ``10m``, ``4h``, ``2d``.
+        grace : float or str, optional
+            Time that a run may be late; default half of `every`, at least a minute.
+        max_age : float or str, optional
+            Age at which the newest data (``newest_at`` of `record_success`) are old; default never.
+        timeframe : str, optional
+            Set it where a pair has several jobs.
+
+        Raises
+        ------
+        ValueError
+            If a time is none.
+
+        Notes
+        -----
+        It is remembered: a run that should have come while no process was there is noticed by the next one, and a
+        restart gives no job more time. A dead process notices nothing; that is what ``alerts.heartbeat_url`` is for.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from dccd.daemon.config import AlertConfig
+        >>> from dccd.daemon.health import HealthMonitor
+        >>> with tempfile.TemporaryDirectory() as tmp, HealthMonitor(tmp, AlertConfig()) as monitor:
+        ...     monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
+        ...     monitor.check()
+        []
+        """
+        wanted = self._expectation(every, grace, max_age)
+        self._update({job_key(exchange, pair, timeframe): partial(expect, expected=wanted)})
+
+    def expect_only(self, jobs: Mapping[str, tuple[float, float]]) -> None:
+        """Say which jobs a scheduler runs; those it ran before and runs no more are retired.
+
+        Parameters
+        ----------
+        jobs : mapping of str to tuple of float and float
+            By key: seconds between two runs, and seconds after which the newest data are old.
+        """
+        now = self._options.clock.time()
+        changes: dict[str, Transition] = {
+            key: partial(expect, expected=replace(self._expectation(every, None, max_age), scheduled=True))
+            for key, (every, max_age) in jobs.items()
+        }
+        for key, record in self._store.snapshot().items():
+            if key not in jobs and record.expected is not None and record.expected.scheduled:
+                changes[key] = partial(retire, alerts=self._alerts, now=now)
+        self._update(changes)
+
+    def check(self) -> list[str]:
+        """Look for runs that never came, runs that do not end, and data that stopped.
+
+        Call it now and then from your own loop; the scheduler does so by itself. Each finding is an incident of its
+        own and alerts at once. With ``alerts.heartbeat_url`` a ping follows.
+
+        Returns
+        -------
+        list of str
+            Keys of the jobs that are in trouble, failing ones included.
+        """
+        now = round(self._options.clock.time(), 3)
+        running: dict[str, float] = {}
+        for key, started in list(self._running.values()):
+            running[key] = min(started, running.get(key, started))
+        look = partial(watch, alerts=self._alerts, now=now)
+        before = self._store.snapshot()
+        after = {key: look(record, running.get(key)) for key, record in before.items()}
+        changed = [key for key, record in after.items() if record != before[key]]
+        self._update({key: partial(look, started_at=running.get(key)) for key in changed})
+        for key in changed:
+            for incident in after[key].incidents:
+                if incident.id not in {known.id for known in before[key].incidents}:
+                    logger.warning("%s: %s since %s", key, incident.kind, logs.utc(incident.since))
+        self._beat_due = self._alerts.heartbeat_url is not None
+        if self._beat_due:
+            self._worker.wake()
+        return [key for key, record in after.items() if record.incidents]
 
     def get_metrics(self) -> dict[str, JobMetrics]:
         """Return the metrics as they are now, with what other processes recorded.
@@ -367,16 +506,18 @@ class HealthMonitor:
         self._options = options
         self._closing = threading.Lock()
         self._undo = ExitStack()
-        if alerts.webhook_url is not None:
-            self._undo.enter_context(hide_secrets(alerts.webhook_url))
+        self._undo.enter_context(hide_secrets(*alerts.secrets))
+        self._running: dict[object, tuple[str, float]] = {}
+        self._beat_due = False
+        self._beat_fault: str | None = None
         directory = self._local_path / STATE_DIRECTORY
-        self._store = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
+        self._store: MetricsStore = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
         if options.log_file != "off":
             log = logs.attach(directory, form=options.log_file, level=options.log_level)
             self._undo.callback(logs.detach, log)
         source = alerts.source or socket.gethostname()
         self._outbox = Outbox(self._store, alerts, directory, source, options.clock, options.session)
-        self._worker = Worker(self._work, options.clock)
+        self._worker: Worker = Worker(self._work, options.clock)
         _open.add(self)
         self._resume()
 
@@ -400,17 +541,42 @@ class HealthMonitor:
         try:
             now = round(self._options.clock.time(), 3)
             change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
-            after = self._store.update({key: change})[key]
-            _log(key, outcome, after)
-            if self._store.fault is not None or (after.owed and self._outbox.is_on):
-                self._worker.wake()
-        except Exception:
-            logger.exception("an outcome of %s could not be recorded", key)
+            after = self._update({key: change})
+            _log(key, outcome, after[key])
+        except Exception as error:  # noqa: BLE001 - its text may be anything
+            logger.error("an outcome of %s could not be recorded: %s", key, outcomes.describe(error))  # noqa: TRY400
+
+    def _update(self, changes: Mapping[str, "Transition"]) -> dict[str, JobRecord]:
+        after = self._store.update(changes) if changes else {}
+        owed = self._outbox.is_on and any(record.owed for record in after.values())
+        if owed or self._store.fault is not None:
+            self._worker.wake()
+        return after
+
+    def _expectation(self, every: float | str, grace: float | str | None, max_age: float | str | None) -> Expectation:
+        seconds = parse_duration(every)
+        return Expectation(
+            seconds,
+            max(60.0, seconds / 2) if grace is None else parse_duration(grace),
+            round(self._options.clock.time(), 3),
+            None if max_age is None else parse_duration(max_age),
+        )
 
     def _work(self) -> float | None:
+        if self._beat_due and self._alerts.heartbeat_url is not None:
+            self._beat_due = False
+            self._beat(self._alerts.heartbeat_url)
         written = self._store.flush()
         wait = self._outbox.deliver(window=self._alerts.group_window)
         return wait if written else min(_RETRY_DISK, wait or _RETRY_DISK)
+
+    def _beat(self, url: str) -> None:
+        fault = self._outbox.beat(url)
+        if fault is not None and self._beat_fault is None:
+            logger.warning("the heartbeat was not taken (%s); it goes on with each check", fault)
+        elif fault is None and self._beat_fault is not None:
+            logger.info("the heartbeat is taken again")
+        self._beat_fault = fault
 
     def _close(self, until: float) -> None:
         with self._closing:
@@ -437,34 +603,8 @@ atexit.register(close_all)
 
 
 def _log(key: str, outcome: Outcome, after: JobRecord) -> None:
-    metrics = after.metrics
     if outcome.ok:
         logger.debug("%s: %d rows", key, outcome.rows)
     else:
-        logger.warning("%s failed, %d in a row: %s", key, metrics.errors_count, outcome.error or "no error given")
-
-
-def _describe(error: BaseException | str | None) -> str | None:
-    if error is None:
-        return None
-    try:
-        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - somebody's own __str__
-        text = type(error).__name__
-    text = " ".join(redact(text).split()).removesuffix(":")
-    return text if len(text) <= _ERROR_LIMIT else f"{text[: _ERROR_LIMIT - 1]}…"
-
-
-def _count(rows: object, key: str) -> int:
-    try:
-        count = operator.index(rows)  # type: ignore[arg-type]  # numpy's integers pass, too
-    except TypeError:
-        count = -1
-    if count < 0:
-        logger.warning("%s: rows=%r is no count; taken as 0", key, rows)
-        return 0
-    return count
-
-
-def _seconds(duration: float | None) -> float | None:
-    return None if duration is None else round(max(0.0, duration), 3)
+        error = outcome.error or "no error given"
+        logger.warning("%s failed, %d in a row: %s", key, after.metrics.errors_count, error)

@@ -20,7 +20,16 @@ from dccd._compat import override
 from dccd.errors import StorageError
 from dccd.redact import redact
 
-__all__ = ["LOG_FILE", "JsonFormatter", "SharedRotatingFileHandler", "TextFormatter", "attach", "console", "detach"]
+__all__ = [
+    "LOG_FILE",
+    "JsonFormatter",
+    "SharedRotatingFileHandler",
+    "TextFormatter",
+    "attach",
+    "console",
+    "detach",
+    "utc",
+]
 
 LOG_FILE: Final = "dccd.log"
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -46,7 +55,7 @@ class TextFormatter(logging.Formatter):
 
     @override
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        return _utc(record.created)
+        return utc(record.created)
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -68,7 +77,7 @@ class JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         body = {
-            "time": _utc(record.created),
+            "time": utc(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": redact(record.getMessage()),
@@ -99,7 +108,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
         self._lock_path = path.with_name(f"{path.name}.lock")
-        self._failed = self._faulty = False
+        self._failed = self._faulty = self._ended = False
 
     @override
     def shouldRollover(self, record: logging.LogRecord) -> bool:
@@ -115,7 +124,14 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         self._follow()
 
     @override
+    def close(self) -> None:
+        self._ended = True
+        super().close()
+
+    @override
     def emit(self, record: logging.LogRecord) -> None:
+        if self._ended:
+            return  # a thread may still hold the handler; it must not open the file again
         self._failed = False
         super().emit(record)
         if self._failed != self._faulty:
@@ -270,5 +286,17 @@ def _restore(root: logging.Logger) -> None:
         _process.level_before = None
 
 
-def _utc(seconds: float) -> str:
+def utc(seconds: float) -> str:
+    """Return a time as log records have it.
+
+    Parameters
+    ----------
+    seconds : float
+        Unix seconds.
+
+    Returns
+    -------
+    str
+        RFC 3339, UTC, to the millisecond.
+    """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Event", "Incident", "JobMetrics", "JobRecord", "Notice", "Outcome", "job_key"]
+__all__ = ["Event", "Expectation", "Incident", "JobMetrics", "JobRecord", "Notice", "Outcome", "job_key"]
 
 Event = Literal["firing", "repeat", "resolved"]
 
@@ -60,6 +60,8 @@ class JobMetrics:
         Failed runs recorded.
     failing_since : float or None, optional
         When the present streak of failures began; None while there is none.
+    newest_at : float or None, optional
+        Up to when the job has data, if it says so: for candles, the close of the newest.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class JobMetrics:
     runs: int = 0
     failures: int = 0
     failing_since: float | None = None
+    newest_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Outcome:
         Seconds it took.
     max_consecutive_errors : int or None, optional
         The job's own threshold; None for the general one.
+    newest_at : float or None, optional
+        Up to when the job has data, Unix seconds.
     """
 
     ok: bool
@@ -102,6 +107,35 @@ class Outcome:
     error: str | None = None
     duration: float | None = None
     max_consecutive_errors: int | None = None
+    newest_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How often a job should run, and how old its data may be.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between two runs.
+    grace : float
+        Seconds that a run may be late.
+    since : float
+        When this was first expected, Unix seconds: what counts while the job has never run.
+    max_age : float or None, optional
+        Seconds after which the newest data are old; None for never.
+    scheduled : bool, optional
+        Whether the scheduler expects it, so that it ends when the job leaves the configuration.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    every: float
+    grace: float
+    since: float
+    max_age: float | None = None
+    scheduled: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +147,8 @@ class Incident:
     id : str
         Unique within the job.
     kind : str
-        ``failing``: runs fail in a row.
+        ``failing``: runs fail in a row. ``stale``: a run did not come. ``overrun``: a run does not end.
+        ``old data``: runs succeed and bring nothing new.
     since : float
         When the trouble began: the first failure of the streak, Unix seconds.
     failures : int, optional
@@ -162,6 +197,10 @@ class Notice:
         The last error.
     last_success_at : float or None, optional
         The last success before the trouble, Unix seconds.
+    newest_at : float or None, optional
+        Up to when the job had data, Unix seconds.
+    removed : bool, optional
+        Whether the incident ended because the job is configured no more.
     messages : mapping of str to str, optional
         Destination to the identifier of the message it goes out in; written before the first try.
     told : tuple of str, optional
@@ -183,6 +222,8 @@ class Notice:
     failures: int = 0
     error: str | None = None
     last_success_at: float | None = None
+    newest_at: float | None = None
+    removed: bool = False
     messages: Mapping[str, str] = field(default_factory=dict)
     told: tuple[str, ...] = ()
     tries: int = 0
@@ -207,6 +248,8 @@ class JobRecord:
         Open incidents, at most one of a kind.
     owed : tuple of Notice, optional
         Notices that some destination has not got yet, oldest first.
+    expected : Expectation or None, optional
+        How often it should run; None where nobody said.
     extra : mapping, optional
         Fields of a newer dccd, kept as they are.
     """
@@ -214,4 +257,5 @@ class JobRecord:
     metrics: JobMetrics = field(default_factory=JobMetrics)
     incidents: tuple[Incident, ...] = ()
     owed: tuple[Notice, ...] = ()
+    expected: Expectation | None = None
     extra: Mapping[str, object] = field(default_factory=dict)

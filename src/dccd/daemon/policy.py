@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dccd.daemon.metrics import Event, Incident, JobMetrics, JobRecord, Notice, Outcome
+from dccd.daemon.metrics import Event, Expectation, Incident, JobMetrics, JobRecord, Notice, Outcome
 
 if TYPE_CHECKING:
     from dccd.daemon.config import AlertConfig
 
-__all__ = ["advance", "announce"]
+__all__ = ["advance", "announce", "expect", "retire", "watch"]
 
 
 def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
@@ -31,7 +31,87 @@ def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: flo
         The new record; the same arguments give the same record, identifiers included.
     """
     record = replace(record, metrics=_count(record.metrics, outcome, now))
+    for kind in ("stale", "overrun"):  # a run came, and it ended
+        record = _close(record, kind, alerts, now)
+    if not _data_is_old(record, now):
+        record = _close(record, "old data", alerts, now)
     return _succeed(record, alerts, now) if outcome.ok else _fail(record, outcome, alerts, now)
+
+
+def watch(record: JobRecord, started_at: float | None, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record of a job after a look at the clock: what should have happened and did not.
+
+    Parameters
+    ----------
+    record : JobRecord
+        What is known.
+    started_at : float or None
+        When the run under way began, Unix seconds; None where none is.
+    alerts : AlertConfig
+        Whether anyone is to be told, and how often.
+    now : float
+        The time, Unix seconds.
+
+    Returns
+    -------
+    JobRecord
+        The same where all is as expected, or where nothing is expected.
+    """
+    expected = record.expected
+    if expected is None:
+        return record
+    limit = expected.every + expected.grace
+    seen = expected.since if record.metrics.last_run_at is None else record.metrics.last_run_at
+    if started_at is not None:
+        if now - started_at > limit:
+            record = _trouble(record, "overrun", started_at, alerts, now)
+    elif now - seen > limit:
+        record = _trouble(record, "stale", seen, alerts, now)
+    if _data_is_old(record, now):
+        record = _trouble(record, "old data", record.metrics.newest_at or seen, alerts, now)
+    return record
+
+
+def expect(record: JobRecord, expected: Expectation) -> JobRecord:
+    """Return the record with a new expectation; one that was there keeps its beginning.
+
+    Parameters
+    ----------
+    record : JobRecord
+        What is known.
+    expected : Expectation
+        How often the job should run.
+
+    Returns
+    -------
+    JobRecord
+        The same if nothing changes.
+    """
+    if record.expected is not None:
+        expected = replace(expected, since=record.expected.since, extra=record.expected.extra)
+    return record if record.expected == expected else replace(record, expected=expected)
+
+
+def retire(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record of a job that is configured no more: nothing is expected, its incidents are over.
+
+    Parameters
+    ----------
+    record : JobRecord
+        What is known.
+    alerts : AlertConfig
+        Whether anyone is to be told.
+    now : float
+        The time, Unix seconds.
+
+    Returns
+    -------
+    JobRecord
+        Its metrics stay.
+    """
+    for incident in record.incidents:
+        record = _close(record, incident.kind, alerts, now, removed=True)
+    return replace(record, expected=None)
 
 
 def announce(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
@@ -62,6 +142,8 @@ def announce(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
 def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
     duration = metrics.last_duration if outcome.duration is None else outcome.duration
     metrics = replace(metrics, last_run_at=now, last_duration=duration, runs=metrics.runs + 1)
+    if outcome.newest_at is not None:
+        metrics = replace(metrics, newest_at=outcome.newest_at)
     if outcome.ok:
         return replace(
             metrics,
@@ -86,17 +168,9 @@ def _fail(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float
         if metrics.errors_count < (outcome.max_consecutive_errors or alerts.max_consecutive_errors):
             return record
         since = now if metrics.failing_since is None else metrics.failing_since
-        name = f"failing-{int(now * 1000):x}-{metrics.failures:x}"
-        incident = Incident(name, "failing", since, failures=metrics.errors_count)
-        record = replace(record, incidents=(*record.incidents, incident))
-        return _owe(record, incident, "firing", alerts, now)
-    incident = replace(incident, failures=incident.failures + 1, successes=0)
-    record = _with(record, incident)
-    if incident.notices == 0:
-        return _owe(record, incident, "firing", alerts, now)
-    if _is_repeat_due(record, incident, alerts, now):
-        return _owe(record, incident, "repeat", alerts, now)
-    return record
+        return _trouble(record, "failing", since, alerts, now)
+    record = _with(record, replace(incident, failures=incident.failures + 1, successes=0))
+    return _trouble(record, "failing", incident.since, alerts, now)
 
 
 def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
@@ -104,11 +178,39 @@ def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
     if incident is None:
         return record
     incident = replace(incident, successes=incident.successes + 1)
-    if incident.successes < alerts.recovery_threshold:
-        return _with(record, incident)
+    record = _with(record, incident)
+    return record if incident.successes < alerts.recovery_threshold else _close(record, "failing", alerts, now)
+
+
+def _trouble(record: JobRecord, kind: str, since: float, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Open an incident, or remind of the one that is open."""
+    incident = _open_incident(record, kind)
+    if incident is None:
+        metrics = record.metrics
+        name = f"{kind.replace(' ', '-')}-{int(now * 1000):x}-{metrics.runs:x}"
+        incident = Incident(name, kind, since, failures=metrics.errors_count if kind == "failing" else 0)
+        record = replace(record, incidents=(*record.incidents, incident))
+    if incident.notices == 0:
+        return _owe(record, incident, "firing", alerts, now)
+    if _is_repeat_due(record, incident, alerts, now):
+        return _owe(record, _open_incident(record, kind) or incident, "repeat", alerts, now)
+    return record
+
+
+def _close(record: JobRecord, kind: str, alerts: "AlertConfig", now: float, *, removed: bool = False) -> JobRecord:
+    incident = _open_incident(record, kind)
+    if incident is None:
+        return record
     if incident.notices and alerts.send_resolved:
-        record = _owe(record, incident, "resolved", alerts, now)
-    return replace(record, incidents=tuple(i for i in record.incidents if i.id != incident.id))
+        record = _owe(record, incident, "resolved", alerts, now, removed=removed)
+    return replace(record, incidents=tuple(other for other in record.incidents if other.id != incident.id))
+
+
+def _data_is_old(record: JobRecord, now: float) -> bool:
+    expected, newest_at = record.expected, record.metrics.newest_at
+    if expected is None or expected.max_age is None or newest_at is None:
+        return False
+    return now - newest_at > expected.max_age
 
 
 def _open_incident(record: JobRecord, kind: str) -> Incident | None:
@@ -121,9 +223,17 @@ def _is_repeat_due(record: JobRecord, incident: Incident, alerts: "AlertConfig",
     return now - (incident.noticed_at or 0.0) >= alerts.repeat_interval
 
 
-def _owe(record: JobRecord, incident: Incident, event: Event, alerts: "AlertConfig", now: float) -> JobRecord:
+def _owe(  # noqa: PLR0913 - one keyword
+    record: JobRecord,
+    incident: Incident,
+    event: Event,
+    alerts: "AlertConfig",
+    now: float,
+    *,
+    removed: bool = False,
+) -> JobRecord:
     # A resolved notice is owed even without a destination: someone was told that the incident opened.
-    if alerts.webhook_url is None and event != "resolved":
+    if not alerts.has_destination and event != "resolved":
         return record
     incident = replace(incident, notices=incident.notices + 1, noticed_at=now)
     notice = Notice(
@@ -136,6 +246,8 @@ def _owe(record: JobRecord, incident: Incident, event: Event, alerts: "AlertConf
         failures=incident.failures,
         error=record.metrics.last_error,
         last_success_at=None if event == "resolved" else record.metrics.last_success_at,
+        newest_at=record.metrics.newest_at,
+        removed=removed,
     )
     return replace(_with(record, incident), owed=(*record.owed, notice))
 

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -24,6 +25,8 @@ __all__ = ["JobResult", "build_histo_scheduler", "run_histo_job", "run_once"]
 logger: logging.Logger = logging.getLogger(__name__)
 
 AFTER_CLOSE: Final = 5
+CHECK_EVERY: Final = 30
+CHECK_JOB: Final = "dccd:check"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY: Final = datetime(1970, 1, 5, tzinfo=UTC)
 _WEEK: Final = 604_800
@@ -106,15 +109,22 @@ class _Collector:
         job, pair = task.job, task.pair
         result = JobResult(task.key, job.exchange, pair, job.timeframe, ok=False)
         try:
-            result = self._collect(task)
+            with nullcontext() if self.health is None else self.health.watching(task.key):
+                result = self._collect(task)
         except Exception as error:  # noqa: BLE001 - one failing pair never stops the others
             if self.stop.is_set():
                 return _with(result, error="stopped before it ended", duration=self.clock.monotonic() - started)
             return self._failed(task, result, error, self.clock.monotonic() - started)
         result = _with(result, duration=self.clock.monotonic() - started)
         if self.health is not None:
+            closed = None if result.newest is None else result.newest / 1000 + job.seconds
             self.health.record_success(
-                job.exchange, pair, result.rows, duration=result.duration, timeframe=task.qualifier
+                job.exchange,
+                pair,
+                result.rows,
+                duration=result.duration,
+                timeframe=task.qualifier,
+                newest_at=closed,
             )
         logger.info("%s: %d new candles in %.1f s", task.key, result.rows, result.duration)
         return result
@@ -313,11 +323,20 @@ def build_histo_scheduler(
     collector = _Collector(config, health, stop or threading.Event())
     tasks = _tasks(config)
     scheduler = BackgroundScheduler(
-        executors={name: Pool(1) for name in {_exchange(task) for task in tasks} or {"default"}},
+        executors={name: Pool(1) for name in {CHECK_JOB, *(_exchange(task) for task in tasks)}},
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         timezone=UTC,
     )
     scheduler.add_listener(lambda _: collector.close(), EVENT_SCHEDULER_SHUTDOWN)
+    if health is not None:
+        health.expect_only({task.key: (task.job.seconds, _max_age(task.job.seconds)) for task in tasks})
+        scheduler.add_job(
+            health.check,
+            IntervalTrigger(seconds=CHECK_EVERY, timezone=UTC),
+            id=CHECK_JOB,
+            name="check",
+            executor=CHECK_JOB,
+        )
     for task in tasks:
         seconds = task.job.seconds
         scheduler.add_job(
@@ -340,6 +359,11 @@ def _first_close(seconds: int) -> datetime:
 
 def _tasks(config: "CollectorConfig") -> list[_Task]:
     return [_Task(key, job, pair) for key, job, pair in config.jobs_by_key()]
+
+
+def _max_age(seconds: int) -> float:
+    """Return the age at which the newest candle is old: three more should have closed, and some grace."""
+    return 3 * seconds + max(300.0, seconds / 2)
 
 
 def _exchange(task: _Task) -> str:

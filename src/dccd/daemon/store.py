@@ -34,7 +34,14 @@ class _Ticket:
 
     changes: Mapping[str, Transition]
     after: dict[str, JobRecord] = field(default_factory=dict)
+    error: Exception | None = None
     done: bool = False
+
+    def result(self) -> dict[str, JobRecord]:
+        """Return the changed records, or raise what a transition raised."""
+        if self.error is not None:
+            raise self.error
+        return self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,9 @@ class MetricsStore:
         self._clock = clock
         self._disk = _Content()
         self._seen: files.Signature | None = None
-        self._pending: list[Mapping[str, Transition]] = []
+        self._pending: list[_Ticket] = []
         self._overlay: dict[str, JobRecord | None] = {}
+        self._encoded: dict[str, str] = {}
         self._fault: str | None = None
         self._said: list[tuple[int, str]] = []
         self._queue: list[_Ticket] = []
@@ -142,7 +150,7 @@ class MetricsStore:
             while self._leading and not ticket.done:
                 self._turn.wait()
             if ticket.done:
-                return ticket.after
+                return ticket.result()
             self._leading = True
             batch, self._queue = self._queue, []
         try:
@@ -153,7 +161,7 @@ class MetricsStore:
                 self._leading = False
                 self._turn.notify_all()
         self._speak()
-        return ticket.after
+        return ticket.result()
 
     def flush(self) -> bool:
         """Try to write what is kept in memory.
@@ -179,7 +187,7 @@ class MetricsStore:
             try:
                 if files.signature(self._path) not in (self._seen, None):
                     self._reload(set_aside=False)
-                    self._overlay = self._apply(self._pending, [])
+                    self._apply(self._pending)
             except (OSError, ValueError):
                 pass  # the next commit deals with it; until then memory is what is known
             merged = self._disk.records | self._overlay
@@ -201,54 +209,65 @@ class MetricsStore:
         self._speak()
 
     def _commit(self, batch: list[_Ticket]) -> None:
-        tries = [*self._pending, *(ticket.changes for ticket in batch if ticket.changes)]
+        tickets = [*self._pending, *batch]
         written = False
         try:
             with self._file_lock:
                 self._reload(set_aside=True)
-                self._overlay = self._apply(tries, batch)
+                self._apply(tickets)
                 if self._overlay:
                     self._write()
                 written = True
         except TimeoutError:
             self._fail(f"another process holds the lock of {self._path}: stop it if it hangs")
-            self._overlay = self._apply(tries, batch)
+            self._apply(tickets)
         except OSError as error:
             self._fail(f"{self._path} cannot be written: {files.describe(error)}")
-            self._overlay = self._apply(tries, batch)
+            self._apply(tickets)
         finally:
-            self._pending = [] if written else tries
+            self._pending = [] if written else [ticket for ticket in tickets if ticket.changes and not ticket.error]
             for ticket in batch:
                 ticket.done = True
         if written and self._fault is not None:
             self._fault = None
             self._said.append((logging.WARNING, f"{self._path} is written again; nothing was lost"))
 
-    def _apply(self, tries: Iterable[Mapping[str, Transition]], batch: list[_Ticket]) -> dict[str, JobRecord | None]:
-        overlay: dict[str, JobRecord | None] = {}
-        for changes in tries:
-            for key, transition in changes.items():
-                before = overlay[key] if key in overlay else self._disk.records.get(key)
-                overlay[key] = transition(before or JobRecord())
-        for ticket in batch:
-            found = ((key, overlay.get(key)) for key in ticket.changes)
-            ticket.after = {key: record for key, record in found if record is not None}
-        return overlay
+    def _apply(self, tickets: Iterable[_Ticket]) -> None:
+        """Work out what the tickets make of the records on the disk; one that cannot be applied harms no other."""
+        self._overlay, self._encoded = {}, {}
+        for ticket in tickets:
+            if ticket.error is not None:
+                continue
+            after: dict[str, JobRecord | None] = {}
+            encoded = {}
+            try:
+                for key, transition in ticket.changes.items():
+                    before = self._overlay[key] if key in self._overlay else self._disk.records.get(key)
+                    record = after[key] = transition(before or JobRecord())
+                    encoded[key] = "" if record is None else f"{json.dumps(key)}: {encode(record)}"
+            except Exception as error:  # noqa: BLE001 - handed to the caller
+                ticket.error = error
+                continue
+            self._overlay |= after
+            self._encoded |= encoded
+            ticket.after = {key: record for key, record in after.items() if record is not None}
 
     def _write(self) -> None:
-        fragments = self._disk.fragments.copy()
+        fragments = self._disk.fragments | self._encoded
         records = self._disk.records.copy()
         for key, record in self._overlay.items():
             if record is None:
                 fragments.pop(key, None)
                 records.pop(key, None)
             else:
-                fragments[key] = f"{json.dumps(key)}: {encode(record)}"
                 records[key] = record
-        text = ",\n".join(fragments.values())
+        self._put(_Content(records, fragments))
+
+    def _put(self, content: _Content) -> None:
+        text = ",\n".join(content.fragments.values())
         self._seen = files.replace(self._path, f"{{\n{text}\n}}\n".encode("ascii"), fsync=self._fsync)
-        self._disk = _Content(records, fragments)
-        self._overlay = {}
+        self._disk = content
+        self._overlay, self._encoded = {}, {}
 
     def _reload(self, *, set_aside: bool) -> None:
         seen = files.signature(self._path)
@@ -266,6 +285,8 @@ class MetricsStore:
             if not set_aside:
                 return
             self._set_aside_records(content.rejected)
+            self._put(_Content(content.records, content.fragments))
+            return
         self._disk, self._seen = content, seen
 
     def _set_aside_records(self, rejected: dict[str, object]) -> None:

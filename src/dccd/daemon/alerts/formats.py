@@ -9,10 +9,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dccd.daemon.alerts.messages import Destination, Item, Message, lines
 
-__all__ = ["body", "endpoint"]
+__all__ = ["body", "endpoint", "text"]
 
 _SLACK_LIMIT: Final = 3900
 _DISCORD_LIMIT: Final = 3900
+_TEAMS_LIMIT: Final = 8000
 _GENERIC_LIMIT: Final = 16_000
 _LINE_LIMIT: Final = 400
 _MARKDOWN: Final = re.compile(r"([\\*_~`|>\[\]()#<@])")
@@ -41,7 +42,7 @@ def body(message: Message, service: str, *, source: str, now: float) -> bytes:
     message : Message
         What to say.
     service : str
-        ``slack``, ``discord`` or ``generic``.
+        ``slack``, ``discord``, ``teams``, ``mattermost``, ``rocketchat`` or ``generic``.
     source : str
         Where it runs.
     now : float
@@ -53,6 +54,27 @@ def body(message: Message, service: str, *, source: str, now: float) -> bytes:
         ASCII JSON within the limits of the service; text from exchanges cannot mention or mark up anything.
     """
     return json.dumps(_BODIES[service](message, source, now)).encode("ascii")
+
+
+def text(message: Message, *, source: str, now: float) -> tuple[str, str]:
+    """Return a message as a title and plain text, for services that take no more.
+
+    Parameters
+    ----------
+    message : Message
+        What to say.
+    source : str
+        Where it runs.
+    now : float
+        The time, Unix seconds.
+
+    Returns
+    -------
+    tuple of str and str
+        Title and text.
+    """
+    title, *rest = _cut(message, source, now)
+    return title, _fit(rest, _SLACK_LIMIT)
 
 
 def _slack(message: Message, source: str, now: float) -> dict[str, Any]:
@@ -69,6 +91,22 @@ def _discord(message: Message, source: str, now: float) -> dict[str, Any]:
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
+def _teams(message: Message, source: str, now: float) -> dict[str, Any]:
+    text = _fit([_MARKDOWN.sub(r"\\\1", line) for line in _cut(message, source, now)], _TEAMS_LIMIT, "\n\n")
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.2",
+        "body": [{"type": "TextBlock", "text": text, "wrap": True}],
+    }
+    kind = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": card}]}
+
+
+def _lookalike(message: Message, source: str, now: float) -> dict[str, Any]:
+    return {"text": _fit([_MARKDOWN.sub(r"\\\1", line) for line in _cut(message, source, now)], _SLACK_LIMIT)}
+
+
 def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
     events = {item.last.event for item in message.items}
     kind = {"firing": "job.failing", "repeat": "job.failing", "resolved": "job.resolved"}
@@ -83,7 +121,10 @@ def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
 _BODIES: Final[Mapping[str, Callable[[Message, str, float], dict[str, Any]]]] = {
     "discord": _discord,
     "generic": _generic,
+    "mattermost": _lookalike,
+    "rocketchat": _lookalike,
     "slack": _slack,
+    "teams": _teams,
 }
 
 
@@ -100,6 +141,7 @@ def _facts(item: Item) -> dict[str, Any]:
         "failures": notice.failures,
         "error": notice.error,
         "last_success_at": None if notice.last_success_at is None else _rfc3339(notice.last_success_at),
+        "newest_at": None if notice.newest_at is None else _rfc3339(notice.newest_at),
     }
 
 
@@ -107,17 +149,17 @@ def _cut(message: Message, source: str, now: float) -> list[str]:
     return [line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 1]}…" for line in lines(message, source, now)]
 
 
-def _fit(rows: list[str], limit: int) -> str:
+def _fit(rows: list[str], limit: int, end: str = "\n") -> str:
     """Join as many rows as fit; say how many did not."""
     kept: list[str] = []
     left = limit - 60
     for row in rows:
-        left -= len(row) + 1
+        left -= len(row) + len(end)
         if left < 0:
             kept.append(f"… and {len(rows) - len(kept)} more; dccd status shows all")
             break
         kept.append(row)
-    return "\n".join(kept)
+    return end.join(kept)
 
 
 def _rfc3339(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Which message is due to a destination, and what it says: pure functions of the records."""
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,15 @@ __all__ = ["Destination", "Item", "Message", "Plan", "lines", "plan"]
 
 _SLACK: Final = ("slack.com", "slack-gov.com")
 _DISCORD: Final = ("discord.com", "discordapp.com")
+_TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com")
+_LONGEST_PAUSE: Final = 3600.0
+_TROUBLE: Final = {
+    "failing": ("is failing", "works again"),
+    "stale": ("has not run", "runs again"),
+    "overrun": ("does not come to an end", "came to an end"),
+    "test": ("is a test of dccd test-alert", "is over"),
+    "old data": ("brings no new data", "has new data"),
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,7 +37,7 @@ class Destination:
     url : str
         The address; a secret, absent from the repr.
     format : str
-        ``slack``, ``discord`` or ``generic``; ``auto`` goes by the host.
+        ``auto`` goes by the host.
     """
 
     url: str
@@ -40,18 +50,23 @@ class Destination:
 
     @property
     def service(self) -> str:
-        """The format of its messages: ``slack``, ``discord`` or ``generic``."""
+        """The format of its messages."""
         if self.format != "auto":
             return self.format
         host = (urlsplit(self.url).hostname or "").rstrip(".").lower()
-        for service, domains in (("slack", _SLACK), ("discord", _DISCORD)):
+        for service, domains in (("slack", _SLACK), ("discord", _DISCORD), ("teams", _TEAMS)):
             if any(host == domain or host.endswith(f".{domain}") for domain in domains):
                 return service
         return "generic"
 
+    @property
+    def masked(self) -> str:
+        """The address without what is secret."""
+        return mask_url(self.url)
+
     @override
     def __repr__(self) -> str:
-        return f"Destination({mask_url(self.url)!r}, {self.service!r})"
+        return f"Destination({self.masked!r}, {self.service!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +126,24 @@ class Plan:
         Due now.
     next_at : float or None
         When the next one is due, Unix seconds.
+    muted : tuple of Item
+        Incidents that began and ended in a silence: not to be told at all.
     """
 
     messages: tuple[Message, ...] = ()
     next_at: float | None = None
+    muted: tuple[Item, ...] = ()
 
 
-def plan(records: Mapping[str, JobRecord], destination: str, now: float, *, window: float, new_id: str) -> Plan:
+def plan(  # noqa: PLR0913 - keywords
+    records: Mapping[str, JobRecord],
+    destination: str,
+    now: float,
+    *,
+    window: float,
+    new_id: str,
+    silent: Mapping[str, float] | None = None,
+) -> Plan:
     """Return the messages due to a destination.
 
     Parameters
@@ -132,6 +158,8 @@ def plan(records: Mapping[str, JobRecord], destination: str, now: float, *, wind
         Seconds for which a notice waits for others; 0 sends all at once.
     new_id : str
         Identifier for the message that takes up the notices that belong to none yet.
+    silent : mapping of str to float, optional
+        Jobs of which nothing is told, and until when (Unix seconds).
 
     Returns
     -------
@@ -141,9 +169,17 @@ def plan(records: Mapping[str, JobRecord], destination: str, now: float, *, wind
     begun: dict[str, list[Item]] = {}
     fresh: list[Item] = []
     later: list[float] = []
+    muted: list[Item] = []
     for item in _items(records, destination):
+        if (until := (silent or {}).get(item.key)) is not None:
+            if item.is_news and item.last.event == "resolved":
+                muted.append(item)
+            else:
+                later.append(until)
+            continue
         wait_until = item.last.next_try_at or 0.0
-        if wait_until > now:
+        # Longer than any pause means that the clock was ahead when it was set.
+        if now < wait_until <= now + _LONGEST_PAUSE:
             later.append(wait_until)
         elif known := item.last.messages.get(destination):
             begun.setdefault(known, []).append(item)
@@ -157,7 +193,7 @@ def plan(records: Mapping[str, JobRecord], destination: str, now: float, *, wind
             later.append(oldest + window)
         else:
             messages.append(Message(new_id, tuple(fresh)))
-    return Plan(tuple(messages), min(later, default=None))
+    return Plan(tuple(messages), min(later, default=None), tuple(muted))
 
 
 def _items(records: Mapping[str, JobRecord], destination: str) -> Iterable[Item]:
@@ -189,23 +225,20 @@ def acknowledge(record: JobRecord, item: Item, destination: str, all_destination
     return replace(record, owed=tuple(notice for notice in owed if not all_destinations <= set(notice.told)))
 
 
-def defer(record: JobRecord, item: Item, now: float, ttl: float) -> JobRecord:
-    """Return the record after a message failed: tried again in 5 minutes, doubling to an hour.
+def defer(record: JobRecord, item: Item, now: float, ttl: float, wait: float = 0.0) -> JobRecord:
+    """Return the record after a message failed: tried again in 5 minutes, doubling to an hour, but not before `wait`.
 
     Notices of an incident that is over are dropped at the age of `ttl`.
     """
     ids = {notice.id for notice in item.notices}
+
+    def later(notice: Notice) -> Notice:
+        pause = min(300.0 * 2 ** min(notice.tries, 8), _LONGEST_PAUSE)
+        return replace(notice, tries=notice.tries + 1, next_try_at=now + min(max(wait, pause), _LONGEST_PAUSE))
+
     if item.last.event == "resolved" and now - item.last.at > ttl:
         return replace(record, owed=tuple(notice for notice in record.owed if notice.id not in ids))
-    return replace(
-        record,
-        owed=tuple(
-            replace(notice, tries=notice.tries + 1, next_try_at=now + min(300.0 * 2**notice.tries, 3600.0))
-            if notice.id in ids
-            else notice
-            for notice in record.owed
-        ),
-    )
+    return replace(record, owed=tuple(later(notice) if notice.id in ids else notice for notice in record.owed))
 
 
 def lines(message: Message, source: str, now: float) -> list[str]:
@@ -229,45 +262,59 @@ def lines(message: Message, source: str, now: float) -> list[str]:
         return [f"[{len(message.items)} JOBS] on {source}", *(_one_line(item, now) for item in message.items)]
     item = message.items[0]
     notice = item.last
-    error = f"Last error: {notice.error or 'unknown'}"
+    error = [f"Last error: {notice.error}"] if notice.error else []
     if notice.event == "resolved":
-        return [f"{_headline(item)} on {source}", _course(item), error]
-    success = "never" if notice.last_success_at is None else _when(notice.last_success_at, now)
+        return [f"{_headline(item)} on {source}", _course(item), *error]
+    success = f"Last success: {_when(notice.last_success_at, now)}"
+    data = f", newest data: {_when(notice.newest_at, now)}" if notice.newest_at is not None else ""
     return [
         f"{_headline(item)} on {source}",
-        f"{_failures(notice.failures)} since {_when(notice.since, now)}",
-        error,
-        f"Last success: {success}",
-        "To look: dccd status",
+        f"{_extent(notice)}since {_when(notice.since, now)}",
+        *error,
+        f"{success}{data}",
+        f"To look: dccd status. To silence: dccd silence {shlex.quote(item.key)} --for 2h",
     ]
 
 
 def _headline(item: Item) -> str:
-    match item.last.event:
+    notice = item.last
+    trouble, over = _TROUBLE.get(notice.kind, (f"has an incident ({notice.kind})", "is well again"))
+    match notice.event:
         case "firing":
-            return f"[FIRING] {item.key} is failing"
+            return f"[FIRING] {item.key} {trouble}"
         case "repeat":
-            return f"[STILL FIRING] {item.key} is failing"
+            return f"[STILL FIRING] {item.key} {trouble}"
         case "resolved":
-            return f"[RESOLVED] {item.key} {'failed and ' if item.is_news else ''}works again"
+            over = "is configured no more" if notice.removed else over
+            return f"[RESOLVED] {item.key} {over}{': it broke and recovered meanwhile' if item.is_news else ''}"
 
 
 def _course(item: Item) -> str:
-    lasted = format_duration(item.last.at - item.last.since)
-    return f"It failed for {lasted}, {_failures(item.last.failures)}, since {_stamp(item.last.since)}"
+    notice = item.last
+    lasted = format_duration(notice.at - notice.since)
+    data = f", newest data {_stamp(notice.newest_at)}" if notice.newest_at is not None else ""
+    return f"It lasted {lasted}, {_extent(notice)}since {_stamp(notice.since)}{data}"
 
 
 def _one_line(item: Item, now: float) -> str:
-    if item.last.event == "resolved":
-        return f"{_headline(item)}: {_course(item)}"
-    return f"{_headline(item)}: {_failures(item.last.failures)} since {_when(item.last.since, now)}: {item.last.error}"
+    notice = item.last
+    if notice.event == "resolved":
+        return f"{_headline(item)}. {_course(item)}"
+    error = f": {notice.error}" if notice.error else ""
+    return f"{_headline(item)}, {_extent(notice)}since {_when(notice.since, now)}{error}"
+
+
+def _extent(notice: Notice) -> str:
+    return f"{_failures(notice.failures)} " if notice.kind == "failing" else ""
 
 
 def _failures(count: int) -> str:
     return "1 failure" if count == 1 else f"{count} failures"
 
 
-def _when(seconds: float, now: float) -> str:
+def _when(seconds: float | None, now: float) -> str:
+    if seconds is None:
+        return "never"
     return f"{_stamp(seconds)} ({format_duration(now - seconds)} ago)"
 
 

@@ -3,23 +3,29 @@
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd import files
 from dccd.clock import Clock
-from dccd.daemon.alerts.messages import Destination, Message, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.state import AlertState, change_state, read_state
 from dccd.daemon.metrics import JobRecord
+from dccd.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     import requests
 
-    from dccd.daemon.alerts.sending import Sender
+    from dccd.daemon.alerts.courier import Courier
+    from dccd.daemon.alerts.sending import NotSentError
     from dccd.daemon.config import AlertConfig
     from dccd.daemon.store import MetricsStore
+
+    Change = Callable[[JobRecord], JobRecord]
 
 __all__ = ["Outbox", "destinations"]
 
@@ -27,12 +33,25 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 DELIVERY_LOCK: Final = "delivery.lock"
 _BUSY: Final = 1.0
-_PACE: Final = 1.0
 
 
 def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
-    """Return where alerts go; empty where they are off."""
-    return () if alerts.webhook_url is None else (Destination(alerts.webhook_url, alerts.format),)
+    """Return where alerts go.
+
+    Parameters
+    ----------
+    alerts : AlertConfig
+        Names the addresses.
+
+    Returns
+    -------
+    tuple of Destination
+        Empty where alerts are off; an address named twice counts once.
+    """
+    found = [] if alerts.webhook_url is None else [Destination(alerts.webhook_url, alerts.format)]
+    found += [Destination(url) for url in alerts.extra_webhooks]
+    found += [Destination(url, "apprise") for url in alerts.apprise_urls]
+    return tuple({destination.id: destination for destination in reversed(found)}.values())[::-1]
 
 
 class Outbox:
@@ -45,13 +64,13 @@ class Outbox:
     alerts : AlertConfig
         Where alerts go.
     directory : Path
-        Where the delivery lock is.
+        Where the delivery lock and the silences are.
     source : str
         Where this runs, as told in messages.
     clock : Clock
         Where the time comes from.
     session : requests.Session or None, optional
-        Makes the requests; a plain one by default, made when first needed.
+        Makes the requests; one of our own by default, made when first needed.
 
     Notes
     -----
@@ -71,15 +90,12 @@ class Outbox:
     ) -> None:
         self._store = store
         self._alerts = alerts
-        self._source = source
+        self._directory = directory
         self._clock = clock
-        self._session = session
-        self._sender: Sender | None = None
-        self._destinations: Sequence[Destination] = destinations(alerts)
-        self._ids = frozenset(destination.id for destination in self._destinations)
-        self._lock_path = directory / DELIVERY_LOCK
+        self._make_courier = partial(_courier, source, alerts.webhook_secret, clock, session)
+        self._courier: Courier | None = None
+        self._destinations = destinations(alerts)
         self._one_round = threading.Lock()
-        self._sent_at: dict[str, float] = {}
 
     @property
     def is_on(self) -> bool:
@@ -90,13 +106,15 @@ class Outbox:
         """Whether any notice is owed to a destination."""
         return self.is_on and any(record.owed for record in self._store.snapshot().values())
 
-    def deliver(self, *, window: float) -> float | None:
+    def deliver(self, *, window: float, patience: float = -1) -> float | None:
         """Send what is due.
 
         Parameters
         ----------
         window : float
             Seconds for which a notice waits for others to share its message.
+        patience : float, optional
+            Seconds to wait for another thread that delivers; by default without end.
 
         Returns
         -------
@@ -105,19 +123,22 @@ class Outbox:
         """
         if not self.owes():
             return None
-        with self._one_round:
-            try:
-                with files.file_lock(self._lock_path, timeout=0.0):
-                    waits = [self._deliver_to(destination, window) for destination in self._destinations]
-            except TimeoutError:
-                return _BUSY
-            except OSError as error:
-                logger.debug("%s cannot be locked: %s", self._lock_path, files.describe(error))
-                waits = [self._deliver_to(destination, window) for destination in self._destinations]
+        if not self._one_round.acquire(timeout=patience):
+            return _BUSY
+        try:
+            with files.file_lock(self._directory / DELIVERY_LOCK, timeout=0.0):
+                waits = self._deliver_all(window)
+        except TimeoutError:
+            return _BUSY
+        except OSError as error:  # a notice that is sent twice is better than one that is not sent
+            logger.debug("%s cannot be locked: %s", self._directory / DELIVERY_LOCK, files.describe(error))
+            waits = self._deliver_all(window)
+        finally:
+            self._one_round.release()
         return min((wait for wait in waits if wait is not None), default=None)
 
     def drain(self, until: float) -> bool:
-        """Send all that is due now, within a time of the monotonic clock; say whether nothing is left.
+        """Send all that is due now, within a time.
 
         Parameters
         ----------
@@ -131,89 +152,128 @@ class Outbox:
         """
         if not self.owes():
             return True
-        self._get_sender().hurry(until)
+        sender = self._get_courier().sender
+        sender.hurry(until)
         try:
-            while (wait := self.deliver(window=0.0)) is not None and wait <= _BUSY:
-                if self._clock.monotonic() + wait > until:
+            while True:
+                patience = max(0.0, until - self._clock.monotonic())
+                wait = self.deliver(window=0.0, patience=patience)
+                if wait is None or wait > _BUSY or self._clock.monotonic() + wait > until:
                     break
                 self._clock.wait(threading.Event(), wait)
         finally:
-            self._get_sender().relax()
+            sender.relax()
         return not self.owes()
 
-    def close(self) -> None:
-        """Close the session if it is ours."""
-        if self._session is None and self._sender is not None:
-            self._sender.session.close()
+    def beat(self, url: str) -> str | None:
+        """Ping the address of a heartbeat.
 
-    def _deliver_to(self, destination: Destination, window: float) -> float | None:
-        now = self._clock.time()
-        new_id = f"msg_{uuid.uuid4().hex}"
-        planned = plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id)
-        for message in planned.messages:
-            self._send(destination, message)
-        return None if planned.next_at is None else max(0.05, planned.next_at - now)
+        Parameters
+        ----------
+        url : str
+            Where to.
 
-    def _send(self, destination: Destination, message: Message) -> None:
-        self._change(message, lambda item: partial(begin, item=item, destination=destination.id, message=message.id))
-        error = self._post(destination, message)
-        if error is None:
-            logger.info("alert sent to %s: %s", destination.service, message.subject)
-            change = partial(acknowledge, destination=destination.id, all_destinations=self._ids)
-            self._change(message, lambda item: partial(change, item=item))
-            return
-        now = self._clock.time()
-        after = self._change(message, lambda item: partial(defer, item=item, now=now, ttl=self._alerts.outbox_ttl))
-        self._tell(destination, message, error, after)
+        Returns
+        -------
+        str or None
+            What went wrong, if anything did.
+        """
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loads requests
 
-    def _post(self, destination: Destination, message: Message) -> str | None:
-        from dccd.daemon.alerts.formats import body, endpoint  # noqa: PLC0415
-        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415
-
-        sender = self._get_sender()
-        pause = self._sent_at.get(destination.id, float("-inf")) + _PACE - self._clock.monotonic()
-        if pause > 0:
-            self._clock.wait(threading.Event(), pause)
-        now = self._clock.time()
-        headers = {"Content-Type": "application/json", "User-Agent": "dccd", "webhook-id": message.id}
         try:
-            content = body(message, destination.service, source=self._source, now=now)
-            sender.post(endpoint(destination), content, headers)
+            self._get_courier().beat(url)
         except NotSentError as error:
             return str(error)
-        finally:
-            self._sent_at[destination.id] = self._clock.monotonic()
         return None
 
-    def _change(
-        self, message: Message, transition_of: "Callable[..., Callable[[JobRecord], JobRecord]]"
-    ) -> "Mapping[str, JobRecord]":
-        changes: dict[str, Callable[[JobRecord], JobRecord]] = {}
-        for item in message.items:
-            before, then = changes.get(item.key), transition_of(item)
-            changes[item.key] = then if before is None else partial(_both, first=before, second=then)
-        return self._store.update(changes)
+    def close(self) -> None:
+        """Release connections."""
+        if self._courier is not None:
+            self._courier.close()
 
-    def _tell(self, destination: Destination, message: Message, error: str, after: "Mapping[str, JobRecord]") -> None:
-        """Log a failure once for a notice and once more if it is given up."""
+    def _deliver_all(self, window: float) -> list[float | None]:
+        state = read_state(self._directory)
+        live = [destination for destination in self._destinations if destination.id not in state.gone]
+        return [self._deliver_to(destination, window, state, live) for destination in live]
+
+    def _deliver_to(
+        self, destination: Destination, window: float, state: AlertState, live: list[Destination]
+    ) -> float | None:
+        now = self._clock.time()
+        planned = plan(
+            self._store.snapshot(),
+            destination.id,
+            now,
+            window=window,
+            new_id=f"msg_{uuid.uuid4().hex}",
+            silent={key: silence.until for key, silence in state.silent(now).items()},
+        )
+        told = partial(acknowledge, destination=destination.id, all_destinations=frozenset(d.id for d in live))
+        if planned.muted:
+            self._change(planned.muted, lambda item: partial(told, item=item))
+        for message in planned.messages:
+            self._send(destination, message, told)
+        return None if planned.next_at is None else max(0.05, planned.next_at - now)
+
+    def _send(self, destination: Destination, message: Message, told: "Callable[..., JobRecord]") -> None:
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loads requests
+
+        bind = partial(begin, destination=destination.id, message=message.id)
+        self._change(message.items, lambda item: partial(bind, item=item))
+        try:
+            self._get_courier().send(destination, message)
+        except NotSentError as error:
+            self._defer(destination, message, error)
+        else:
+            logger.info("alert sent to %s: %s", destination.service, message.subject)
+            self._change(message.items, lambda item: partial(told, item=item))
+
+    def _defer(self, destination: Destination, message: Message, error: "NotSentError") -> None:
+        now, ttl = self._clock.time(), self._alerts.outbox_ttl
+        after = self._change(
+            message.items, lambda item: partial(defer, item=item, now=now, ttl=ttl, wait=error.wait or 0.0)
+        )
+        if error.gone:
+            self._forget(destination, str(error))
+            return
         left = {notice.id for record in after.values() for notice in record.owed}
         where = f"alert for {message.subject} to {destination.service}"
         if any(item.last.id not in left for item in message.items):
             logger.error("%s was given up after %d tries: %s", where, message.items[0].last.tries + 1, error)
         elif message.items[0].last.tries == 0:
-            logger.warning("%s was not delivered (%s); it stays owed, next try in 5 minutes", where, error)
+            logger.warning("%s was not delivered (%s); it stays owed and is tried again", where, error)
 
-    def _get_sender(self) -> "Sender":
-        if self._sender is None:
-            import requests  # noqa: PLC0415 - 120 ms that most processes never need
+    def _forget(self, destination: Destination, reason: str) -> None:
+        logger.error(
+            "%s webhook is gone (%s): nothing more is sent to it; set a new address", destination.service, reason
+        )
 
-            from dccd.daemon.alerts.sending import Sender  # noqa: PLC0415
+        def change(state: AlertState) -> AlertState:
+            return replace(state, gone={**state.gone, destination.id: reason})
 
-            self._sender = Sender(self._session or requests.Session(), self._clock)
-        return self._sender
+        try:
+            change_state(self._directory, change, self._clock.time())
+        except StorageError as error:
+            logger.debug("%s", error)
+
+    def _change(self, items: "Iterable[Item]", transition_of: "Callable[[Item], Change]") -> "Mapping[str, JobRecord]":
+        changes: dict[str, Change] = {}
+        for item in items:
+            before, then = changes.get(item.key), transition_of(item)
+            changes[item.key] = then if before is None else partial(_both, first=before, second=then)
+        return self._store.update(changes)
+
+    def _get_courier(self) -> "Courier":
+        if self._courier is None:
+            self._courier = self._make_courier()
+        return self._courier
 
 
-def _both(
-    record: JobRecord, *, first: "Callable[[JobRecord], JobRecord]", second: "Callable[[JobRecord], JobRecord]"
-) -> JobRecord:
+def _courier(source: str, secret: str | None, clock: Clock, session: "requests.Session | None") -> "Courier":
+    from dccd.daemon.alerts.courier import Courier  # noqa: PLC0415 - requests takes 120 ms, and most never need it
+
+    return Courier(source, secret, clock, session)
+
+
+def _both(record: JobRecord, *, first: "Change", second: "Change") -> JobRecord:
     return second(first(record))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,6 +13,7 @@ import tenacity
 
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.alerts.bounded import bounded
 from dccd.redact import redact
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ ATTEMPTS: Final = 5
 BUDGET: Final = 60.0
 CONNECT_TIMEOUT: Final = 3.05
 READ_TIMEOUT: Final = 10.0
+ATTEMPT: Final = 15.0
 _ANSWER_LIMIT: Final = 4096
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _GONE: Final = frozenset({404, 410})
@@ -40,12 +42,15 @@ class NotSentError(Exception):
         Whether the same request may work in a while.
     wait : float or None, optional
         Seconds the server asked to wait.
+    gone : bool, optional
+        Whether the destination says that it exists no more.
     """
 
-    def __init__(self, reason: str, *, retryable: bool, wait: float | None = None) -> None:
+    def __init__(self, reason: str, *, retryable: bool, wait: float | None = None, gone: bool = False) -> None:
         super().__init__(reason)
         self.retryable = retryable
         self.wait = wait
+        self.gone = gone
 
 
 class _HidePaths(logging.Filter):
@@ -89,7 +94,15 @@ class Sender:
         self._until = float("inf")
         self._hurry.clear()
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        stamp: Callable[[float], Mapping[str, str]] | None = None,
+        service: str = "",
+    ) -> None:
         """Post a body; return when the server has taken it.
 
         Parameters
@@ -100,11 +113,35 @@ class Sender:
             Sent as it is.
         headers : mapping of str to str
             Sent along.
+        stamp : callable, optional
+            Returns what else is sent along, given the time of each try in Unix seconds.
+        service : str, optional
+            Whose answers they are: ``slack`` and ``teams`` may refuse with HTTP 200.
 
         Raises
         ------
         NotSentError
             If the server refused, or all tries within the budget failed.
+        """
+
+        def attempt() -> None:
+            stamped = {} if stamp is None else stamp(self.clock.time())
+            self._attempt(url, body, {**headers, **stamped}, service)
+
+        self.persist(attempt)
+
+    def persist(self, attempt: Callable[[], None]) -> None:
+        """Make tries until one succeeds or the budget is used up.
+
+        Parameters
+        ----------
+        attempt : callable
+            One try; raises `NotSentError` if it failed.
+
+        Raises
+        ------
+        NotSentError
+            What the last try raised.
         """
         started = self.clock.monotonic()
 
@@ -120,36 +157,38 @@ class Sender:
             sleep=self._sleep,
             reraise=True,
         )
-        retrying(self._attempt, url, body, headers)
+        retrying(attempt)
 
-    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str) -> None:
         left = max(0.1, self._until - self.clock.monotonic())
         timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
         # `from None` throughout: what requests raises holds the address.
+        over = threading.Event()
         try:
-            with self.session.post(
-                url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
-            ) as response:
+            with (
+                bounded(min(ATTEMPT, left)) as over,
+                self.session.post(
+                    url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
+                ) as response,
+            ):
                 answer = response.raw.read(_ANSWER_LIMIT, decode_content=False) or b""
                 status, given = response.status_code, dict(response.headers)
-        except requests.exceptions.SSLError:
-            reason = "its TLS certificate is not trusted"
-            raise NotSentError(reason, retryable=False) from None
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise NotSentError(type(error).__name__, retryable=True) from None
-        except requests.RequestException as error:
-            raise NotSentError(type(error).__name__, retryable=False) from None
-        except Exception as error:  # noqa: BLE001 - urllib3's own errors while reading the answer
-            raise NotSentError(type(error).__name__, retryable=True) from None
-        self._judge(status, given, answer)
+        except Exception as error:  # noqa: BLE001 - whatever requests, urllib3 and the system make of it
+            raise _classify(error, is_over=over.is_set()) from None
+        self._judge(status, given, answer.decode("utf-8", "replace").strip(), service)
 
-    def _judge(self, status: int, headers: Mapping[str, str], answer: bytes) -> None:
-        del answer
+    def _judge(self, status: int, headers: Mapping[str, str], answer: str, service: str) -> None:
         if 200 <= status < 300:  # noqa: PLR2004
+            if service == "slack" and answer != "ok":
+                reason = f"HTTP {status}, but not Slack's ok"
+                raise NotSentError(reason, retryable=False)
+            if service == "teams" and "HTTP error 429" in answer:
+                reason = "Teams is busy (429 in an HTTP 200)"
+                raise NotSentError(reason, retryable=True)
             return
         retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
         wait = retry_after(headers, self.clock.time()) if retryable else None
-        raise NotSentError(_status(status), retryable=retryable, wait=wait)
+        raise NotSentError(_status(status), retryable=retryable, wait=wait, gone=status in _GONE)
 
     def _sleep(self, seconds: float) -> None:
         end = self.clock.monotonic() + seconds
@@ -205,9 +244,19 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return max(0.0, wait) if wait == wait and wait != float("inf") else None  # noqa: PLR0124 - NaN
 
 
+def _classify(error: Exception, *, is_over: bool) -> NotSentError:
+    if is_over:
+        return NotSentError(f"no whole answer in {ATTEMPT:.0f} s", retryable=True)
+    if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but one that stays
+        return NotSentError("its TLS certificate is not trusted", retryable=False)
+    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    retryable = isinstance(error, passing) or not isinstance(error, requests.RequestException)
+    return NotSentError(type(error).__name__, retryable=retryable)
+
+
 def _status(status: int) -> str:
     try:
         text = f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
         text = f"HTTP {status}"
-    return f"{text}: the webhook is gone, set a new address" if status in _GONE else text
+    return text

@@ -10,7 +10,18 @@ from annotated_types import Len
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from dccd.daemon.config.types import Address, Duration, ExchangeName, Pair, SecretAddress, Timeframe, UserPath
+from dccd.daemon.config.types import (
+    Address,
+    Duration,
+    ExchangeName,
+    Pair,
+    SecretAddress,
+    SecretAddresses,
+    SecretTexts,
+    SigningSecret,
+    Timeframe,
+    UserPath,
+)
 from dccd.units import parse_timeframe
 
 __all__ = ["AlertConfig", "CollectorConfig", "HistoJob", "LogConfig", "StorageConfig"]
@@ -30,8 +41,19 @@ class AlertConfig(Settings, frozen=True):
         round-trip. Without it nothing is sent.
     max_consecutive_errors : int, optional
         Failures in a row at which an incident opens, 1 to 1,000,000, default 3.
+    extra_webhooks : tuple of str, optional
+        Further addresses that get the same alerts, each in the format of its host; secrets too.
+    apprise_urls : tuple of str, optional
+        Addresses of any service that Apprise knows (``tgram://...``, ``mailto://...``); secrets too. They need the
+        extra ``apprise``.
     format : str, optional
-        ``auto`` (by the host of the address), ``slack``, ``discord`` or ``generic``.
+        Format for `webhook_url`: ``auto`` (by the host of the address), ``slack``, ``discord``, ``teams``,
+        ``mattermost``, ``rocketchat`` or ``generic``.
+    webhook_secret : str, optional
+        Key of Standard Webhooks, ``whsec_`` and base64: messages in the generic format are signed with it. A secret.
+    heartbeat_url : str, optional
+        Address to ping after each look at the clock, so that an outside service notices when this process is gone.
+        A secret.
     recovery_threshold : int, optional
         Successes in a row that end an incident, default 1.
     repeat_interval : float or str, optional
@@ -66,8 +88,20 @@ class AlertConfig(Settings, frozen=True):
     max_consecutive_errors: int = Field(
         default=3, ge=1, le=1_000_000, description="Failures in a row at which an incident opens."
     )
-    format: Literal["auto", "slack", "discord", "generic"] = Field(
-        default="auto", description="Message format; auto goes by the host of the address."
+    extra_webhooks: SecretAddresses = Field(
+        default=(), max_length=20, description="Further addresses that get the same alerts; a list, or with commas."
+    )
+    apprise_urls: SecretTexts = Field(
+        default=(), max_length=20, description="Addresses of services that Apprise knows; a list, or with commas."
+    )
+    format: Literal["auto", "slack", "discord", "teams", "mattermost", "rocketchat", "generic"] = Field(
+        default="auto", description="Format for webhook_url; auto goes by the host of the address."
+    )
+    webhook_secret: SigningSecret = Field(
+        default=None, description="Standard Webhooks key (whsec_...) that signs messages in the generic format."
+    )
+    heartbeat_url: SecretAddress = Field(
+        default=None, description="Address to ping after each look at the clock; an outside service watches it."
     )
     recovery_threshold: int = Field(default=1, ge=1, le=1000, description="Successes in a row that end an incident.")
     repeat_interval: Duration = Field(
@@ -86,6 +120,17 @@ class AlertConfig(Settings, frozen=True):
     source: str | None = Field(
         default=None, min_length=1, max_length=200, description="Where this runs, as told in messages; the host name."
     )
+
+    @property
+    def has_destination(self) -> bool:
+        """Whether anyone is to be told at all."""
+        return self.webhook_url is not None or bool(self.extra_webhooks or self.apprise_urls)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be shown."""
+        named = (self.webhook_url, self.webhook_secret, self.heartbeat_url)
+        return (*(secret for secret in named if secret is not None), *self.extra_webhooks, *self.apprise_urls)
 
 
 class StorageConfig(Settings, frozen=True):

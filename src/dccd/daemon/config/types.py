@@ -1,5 +1,6 @@
 """The types settings are made of: durations, timeframes, secret addresses, names of pairs."""
 
+import base64
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 from dccd.redact import MASK
 from dccd.units import format_timeframe, parse_duration, parse_timeframe
 
-__all__ = ["Address", "Duration", "ExchangeName", "Pair", "SecretAddress", "Timeframe"]
+__all__ = [
+    "Address",
+    "Duration",
+    "ExchangeName",
+    "Pair",
+    "SecretAddress",
+    "SecretAddresses",
+    "SecretTexts",
+    "SigningSecret",
+    "Timeframe",
+    "UserPath",
+]
 
 _EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PAIR: Final = re.compile(r"[^\s/@]{1,64}/[^\s/@]{1,64}")
@@ -54,6 +66,27 @@ def _mask(value: str | None) -> str | None:
     return None if value is None else MASK
 
 
+def _mask_all(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(MASK for _ in value)
+
+
+def _split(value: Any) -> Any:  # noqa: ANN401
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _signing(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:  # noqa: PLR2004 - as Standard Webhooks asks
+        msg = "not a Standard Webhooks key: whsec_ and the base64 of 24 to 64 random bytes"
+        raise ValueError(msg)
+    return value
+
+
 def _expand(value: Path) -> Path:
     return value.expanduser()
 
@@ -82,6 +115,30 @@ SecretAddress = Annotated[
     PlainSerializer(_mask),
 ]
 """An address that is a secret: absent from repr, masked in dumps."""
+
+SecretAddresses = Annotated[
+    tuple[Address, ...],
+    BeforeValidator(_split),
+    Field(repr=False, json_schema_extra={"writeOnly": True}),
+    PlainSerializer(_mask_all),
+]
+"""Addresses that are secrets."""
+
+SecretTexts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_split),
+    Field(repr=False, json_schema_extra={"writeOnly": True}),
+    PlainSerializer(_mask_all),
+]
+"""Texts that are secrets."""
+
+SigningSecret = Annotated[
+    str | None,
+    AfterValidator(_signing),
+    Field(repr=False, json_schema_extra={"writeOnly": True}),
+    PlainSerializer(_mask),
+]
+"""A key that signs messages."""
 
 ExchangeName = Annotated[str, AfterValidator(_exchange)]
 """Name of an exchange; only its form is checked."""

@@ -1,0 +1,111 @@
+"""Commands about alerts: try them, silence a job, forget one."""
+
+import socket
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.outbox import destinations
+from dccd.daemon.alerts.state import AlertState, Silence, change_state, read_state
+from dccd.daemon.metrics import Notice
+from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, read_records
+from dccd.errors import DccdError
+from dccd.redact import hide_secrets
+from dccd.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import AlertConfig
+
+__all__ = ["drop_record", "end_silence", "list_silences", "send_tests", "set_silence", "silent_keys"]
+
+
+def send_tests(alerts: "AlertConfig", say: Callable[[str], None]) -> bool:
+    """Send a test notice to every destination, and say what each answered; return whether all took it."""
+    from dccd.daemon.alerts.courier import Courier  # noqa: PLC0415 - loads requests
+    from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415
+
+    now = SYSTEM_CLOCK.time()
+    notice = Notice("test", 1, "firing", now, "test", now, error="This is a test; nothing is wrong")
+    message = Message(f"msg_{uuid.uuid4().hex}", (Item("TEST/ALERT", (notice,)),))
+    courier = Courier(alerts.source or socket.gethostname(), alerts.webhook_secret, SYSTEM_CLOCK, None)
+    found, failed = destinations(alerts), 0
+    if not found:
+        say("alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL")
+        return False
+    with hide_secrets(*alerts.secrets):
+        for destination in found:
+            try:
+                courier.send(destination, message)
+            except NotSentError as error:
+                failed += 1
+                say(f"{destination.service} ({destination.masked}): not delivered: {error}")
+            else:
+                say(f"{destination.service} ({destination.masked}): delivered")
+    courier.close()
+    return not failed
+
+
+def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:
+    """Silence a job from now on, and say until when."""
+    try:
+        seconds = parse_duration(duration)
+    except ValueError as error:
+        msg = f"--for: {error}"
+        raise DccdError(msg) from None
+    _require(local_path, key)
+    now = SYSTEM_CLOCK.time()
+    silence = Silence(now + seconds, reason)
+
+    def change(state: AlertState) -> AlertState:
+        return replace(state, silences={**state.silences, key: silence})
+
+    change_state(local_path / STATE_DIRECTORY, change, now)
+    return f"{key} is silenced for {format_duration(seconds)}; it keeps counting"
+
+
+def end_silence(local_path: Path, key: str) -> str:
+    """End the silence of a job."""
+
+    def change(state: AlertState) -> AlertState:
+        return replace(state, silences={name: item for name, item in state.silences.items() if name != key})
+
+    if key not in silent_keys(local_path, SYSTEM_CLOCK.time()):
+        msg = f"{key} is not silenced; dccd silences lists what is"
+        raise DccdError(msg)
+    change_state(local_path / STATE_DIRECTORY, change, SYSTEM_CLOCK.time())
+    return f"{key} is silenced no more"
+
+
+def list_silences(local_path: Path) -> str:
+    """Return the silences that hold, a line each."""
+    now = SYSTEM_CLOCK.time()
+    silences = read_state(local_path / STATE_DIRECTORY).silent(now)
+    lines = [
+        f"{key}  for another {format_duration(item.until - now)}{f'  {item.reason}' if item.reason else ''}"
+        for key, item in sorted(silences.items())
+    ]
+    return "\n".join(lines) or "nothing is silenced"
+
+
+def silent_keys(local_path: Path, now: float) -> Collection[str]:
+    """Return the keys of the jobs that are silenced."""
+    return read_state(local_path / STATE_DIRECTORY).silent(now)
+
+
+def drop_record(local_path: Path, key: str) -> str:
+    """Drop the record of a job."""
+    _require(local_path, key)
+    MetricsStore(local_path / STATE_DIRECTORY).update({key: lambda _: None})
+    return f"{key} is forgotten; its candles stay"
+
+
+def _require(local_path: Path, key: str) -> None:
+    records = read_records(local_path)
+    if key not in records:
+        known = ", ".join(sorted(records)[:5]) or "none"
+        msg = f"no job {key!r} was recorded in {local_path}; there are: {known}"
+        raise DccdError(msg)

@@ -1,0 +1,128 @@
+"""Bring one message to one destination, or a heartbeat to its watchman."""
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from dccd.clock import Clock
+from dccd.daemon.alerts.bounded import bounded, make_session
+from dccd.daemon.alerts.formats import body, endpoint, text
+from dccd.daemon.alerts.messages import Destination, Message
+from dccd.daemon.alerts.sending import NotSentError, Sender
+from dccd.daemon.alerts.signing import signature
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["Courier"]
+
+_PACE: Final = 1.0
+_HEARTBEAT: Final = 10.0
+
+
+class Courier:
+    """Knows how each service wants to be told.
+
+    Parameters
+    ----------
+    source : str
+        Where this runs, as told in messages.
+    secret : str or None
+        Key that signs messages in the generic format.
+    clock : Clock
+        Where the time comes from.
+    session : requests.Session or None
+        Makes the requests; with None one of our own, whose every attempt is bounded in wall time.
+    """
+
+    def __init__(self, source: str, secret: str | None, clock: Clock, session: "requests.Session | None") -> None:
+        self._source = source
+        self._secret = secret
+        self._clock = clock
+        self._own = session is None
+        self._session = session or make_session()
+        self._sent_at: dict[str, float] = {}
+        self.sender = Sender(self._session, clock)
+
+    def send(self, destination: Destination, message: Message) -> None:
+        """Send a message, at most one a second to a destination.
+
+        Parameters
+        ----------
+        destination : Destination
+            Whom to tell.
+        message : Message
+            What.
+
+        Raises
+        ------
+        NotSentError
+            If it could not be delivered.
+        """
+        pause = self._sent_at.get(destination.id, float("-inf")) + _PACE - self._clock.monotonic()
+        if pause > 0:
+            self._clock.wait(threading.Event(), pause)
+        try:
+            if destination.service == "apprise":
+                self.sender.persist(lambda: self._notify(destination, message))
+            else:
+                self._post(destination, message)
+        finally:
+            self._sent_at[destination.id] = self._clock.monotonic()
+
+    def beat(self, url: str) -> None:
+        """Ping an address once.
+
+        Parameters
+        ----------
+        url : str
+            Where to.
+
+        Raises
+        ------
+        NotSentError
+            If it did not answer with success.
+        """
+        try:
+            with bounded(_HEARTBEAT), self._session.get(url, timeout=_HEARTBEAT, stream=True) as response:
+                status = response.status_code
+        except Exception as error:  # noqa: BLE001 - the text of whatever it is holds the address
+            raise NotSentError(type(error).__name__, retryable=True) from None
+        if not 200 <= status < 300:  # noqa: PLR2004
+            reason = f"HTTP {status}"
+            raise NotSentError(reason, retryable=True)
+
+    def close(self) -> None:
+        """Close the session if it is ours."""
+        if self._own:
+            self._session.close()
+
+    def _post(self, destination: Destination, message: Message) -> None:
+        content = body(message, destination.service, source=self._source, now=self._clock.time())
+
+        def stamp(now: float) -> Mapping[str, str]:
+            if destination.service != "generic":
+                return {}
+            signed = {"webhook-id": message.id, "webhook-timestamp": str(int(now))}
+            if self._secret is not None:
+                signed["webhook-signature"] = signature(self._secret, message.id, int(now), content)
+            return signed
+
+        headers = {"Content-Type": "application/json", "User-Agent": "dccd"}
+        self.sender.post(endpoint(destination), content, headers, stamp=stamp, service=destination.service)
+
+    def _notify(self, destination: Destination, message: Message) -> None:
+        try:
+            from apprise import Apprise  # noqa: PLC0415 - an extra
+        except ImportError:
+            reason = "the extra apprise is not installed: pip install '.[apprise]' in the checkout"
+            raise NotSentError(reason, retryable=False) from None
+        title, content = text(message, source=self._source, now=self._clock.time())
+        service = Apprise()
+        try:
+            taken = service.add(destination.url) and service.notify(body=content, title=title)
+        except Exception as error:  # noqa: BLE001 - a plugin of whatever quality
+            raise NotSentError(type(error).__name__, retryable=True) from None
+        if not taken:
+            reason = "Apprise could not deliver it" if len(service) else "Apprise does not know such an address"
+            raise NotSentError(reason, retryable=bool(len(service)))
