@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -38,6 +39,8 @@ class Isolation:
         os.environ.clear()
         os.environ.update(environment)
         left_behind = _restore(loggers)
+        if (health := sys.modules.get("dccd.daemon.health")) is not None:
+            health.close_all()  # so that one test's omission is its failure alone
         assert not left_behind, f"handlers left behind: {left_behind}; close the monitor that the test opened"
 
 

@@ -1,0 +1,297 @@
+"""The command ``dccd``, as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import dccd
+from dccd.candles import CandleStore, Series
+from dccd.daemon.health import read_metrics
+from dccd.testing import LoopbackExchange, WebhookReceiver
+
+NO_JOBS = "no jobs are configured"
+
+
+class Home:
+    """An empty home with a working directory, in which the command runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = path / "data"
+        self.env = {"HOME": str(path), "PATH": os.environ["PATH"], "COLUMNS": "200", "PYTHONWARNINGS": "error"}
+        if "PYTHONPATH" in os.environ:
+            self.env["PYTHONPATH"] = os.environ["PYTHONPATH"]
+
+    def write(self, text: str) -> None:
+        """Write the configuration; data go to a directory of the home."""
+        (self.path / "dccd.toml").write_text(f'[storage]\nlocal_path = "data"\n{text}', encoding="utf-8")
+
+    def dccd(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "dccd", *arguments],
+            cwd=self.path,
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Return an empty home."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def exchange() -> Iterator[LoopbackExchange]:
+    """Return an exchange that serves."""
+    with LoopbackExchange() as serving:
+        yield serving
+
+
+def job(exchange: LoopbackExchange, *pairs: str, timeframe: str = "1h") -> str:
+    """Return a job of binance as TOML."""
+    return (
+        f'[[histo_jobs]]\nexchange = "binance"\npairs = {list(pairs)}\n'
+        f'timeframe = "{timeframe}"\nbase_url = "{exchange.url}"\n'
+    )
+
+
+def contents(path: Path) -> dict[str, tuple[int, int]]:
+    """Return each file and directory with its size and time of change."""
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in [path, *path.rglob("*")]}
+
+
+def test_the_version_says_where_it_is_installed(home: Home) -> None:
+    """To tell one installation from another."""
+    done = home.dccd("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"dccd {dccd.__version__} ({Path(dccd.__file__).parent})\n"
+
+
+def test_help_names_the_commands(home: Home) -> None:
+    """And a word that is none is wrong usage."""
+    done = home.dccd("--help")
+    assert done.returncode == 0
+    for command in ("run", "start", "status", "validate", "demo"):
+        assert command in done.stdout
+    wrong = home.dccd("stopp")
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "start"])
+def test_without_jobs_there_is_nothing_to_do(home: Home, command: str) -> None:
+    """The line says how to configure one; nothing is written."""
+    done = home.dccd(command)
+    assert (done.returncode, done.stdout) == (78, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"dccd: {NO_JOBS}")
+    assert "DCCD_HISTO_JOBS" in line
+    assert list(home.path.iterdir()) == []
+
+
+def test_validate_shows_what_would_run(home: Home, exchange: LoopbackExchange) -> None:
+    """It asks no network and writes nothing; the alerts go where the variable says, which is a secret."""
+    home.write(job(exchange, "BTC/USDT", "ETH/USDT"))
+    done = home.dccd("validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "binance/BTC/USDT" in done.stdout
+    assert f"data: {home.data}" in done.stdout
+    assert "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL" in done.stdout
+    done = home.dccd("validate", env={"DCCD_ALERTS__WEBHOOK_URL": "https://hooks.slack.com/services/T/B/s3cret"})
+    assert "alerts: slack" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+    assert exchange.requests == ()
+    assert not home.data.exists()
+
+
+def test_an_exchange_that_does_not_exist_is_told_with_a_suggestion(home: Home) -> None:
+    """By validate, before anything runs."""
+    home.write('[[histo_jobs]]\nexchange = "krakn"\npairs = ["BTC/USD"]\n')
+    done = home.dccd("validate")
+    assert done.returncode == 78
+    assert "did you mean 'kraken'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_configuration_with_mistakes_is_told_line_by_line(home: Home) -> None:
+    """Every command says the same; a secret is not shown."""
+    home.write('[alerts]\nwebhook_url = "gopher://s3cret"\nmax_consecutive_errors = 0\n')
+    for command in ("validate", "status"):
+        done = home.dccd(command)
+        assert done.returncode == 78
+        assert len(done.stderr.splitlines()) == 2
+        assert all(line.startswith("dccd: alerts.") for line in done.stderr.splitlines())
+        assert "dccd.toml" in done.stderr
+        assert "s3cret" not in done.stderr
+
+
+def test_a_file_that_is_named_must_exist(home: Home) -> None:
+    """It is no time for defaults."""
+    done = home.dccd("status", "--config", "nowhere.toml")
+    assert done.returncode == 78
+    assert "nowhere.toml" in done.stderr
+
+
+def test_a_run_stores_candles_and_metrics(home: Home, exchange: LoopbackExchange) -> None:
+    """And exits 0 if all went well; status shows it before and after, and writes nothing."""
+    home.write(job(exchange, "BTC/USDT"))
+    before = home.dccd("status")
+    assert (before.returncode, before.stderr) == (0, "")
+    assert "NEVER" in before.stdout
+    assert not home.data.exists()
+    done = home.dccd("run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "500" in done.stdout
+    assert CandleStore(home.data).read(Series("binance", "BTC/USDT", "1h")).num_rows == 500
+    assert read_metrics(home.data)["binance/BTC/USDT"].rows_collected == 500
+    there = contents(home.path)
+    after = home.dccd("status")
+    assert after.returncode == 0
+    (line,) = (line for line in after.stdout.splitlines() if "binance/BTC/USDT" in line)
+    assert line.startswith("OK")
+    assert "500" in line
+    assert contents(home.path) == there
+
+
+def test_a_run_in_which_a_job_fails_exits_1(home: Home, exchange: LoopbackExchange) -> None:
+    """The others have done their work; status shows the worst first, with its error."""
+    exchange.fail("ETH/USDT", status=400, body={"code": -1121, "msg": "Invalid symbol."})
+    home.write("[alerts]\nmax_consecutive_errors = 1\n" + job(exchange, "BTC/USDT", "ETH/USDT"))
+    done = home.dccd("run")
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert "Invalid symbol" in done.stdout
+    assert "Traceback" not in done.stderr
+    metrics = read_metrics(home.data)
+    assert metrics["binance/BTC/USDT"].errors_count == 0
+    assert metrics["binance/ETH/USDT"].errors_count == 1
+    header, worst, best, *_ = home.dccd("status").stdout.splitlines()
+    assert header.startswith("STATE")
+    assert worst.startswith("ALERTED")
+    assert "Invalid symbol" in worst
+    assert best.startswith("OK")
+
+
+def test_a_run_sends_its_alert_before_it_ends(home: Home, exchange: LoopbackExchange) -> None:
+    """The address is a variable and appears nowhere."""
+    exchange.fail("BTC/USDT", status=400, body={"code": -1121, "msg": "Invalid symbol."})
+    home.write("[alerts]\nmax_consecutive_errors = 1\n" + job(exchange, "BTC/USDT"))
+    with WebhookReceiver() as receiver:
+        done = home.dccd("run", env={"DCCD_ALERTS__WEBHOOK_URL": receiver.url})
+        (message,) = receiver.messages
+    assert "[FIRING] binance/BTC/USDT" in message.json["text"]
+    assert "s3cret" not in done.stdout + done.stderr
+    assert not any(b"s3cret" in file.read_bytes() for file in home.data.rglob("*") if file.is_file())
+
+
+def test_jobs_may_come_from_the_environment_alone(home: Home, exchange: LoopbackExchange) -> None:
+    """As in a container."""
+    jobs = [{"exchange": "binance", "pairs": ["BTC/USDT"], "base_url": exchange.url}]
+    done = home.dccd(
+        "run", env={"DCCD_HISTO_JOBS": json.dumps(jobs), "DCCD_STORAGE__LOCAL_PATH": str(home.path / "elsewhere")}
+    )
+    assert done.returncode == 0
+    assert read_metrics(home.path / "elsewhere")["binance/BTC/USDT"].runs == 1
+
+
+def test_a_directory_that_cannot_be_used_is_told_in_a_line(home: Home, exchange: LoopbackExchange) -> None:
+    """Exit 1, no traceback."""
+    home.write(job(exchange, "BTC/USDT"))
+    home.data.write_text("in the way")
+    done = home.dccd("run")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("dccd: ")
+    assert str(home.data) in line
+
+
+def test_metrics_that_are_damaged_are_told_by_status_and_left(home: Home) -> None:
+    """Only a monitor sets them aside."""
+    home.write("")
+    (home.data / ".dccd").mkdir(parents=True)
+    (home.data / ".dccd" / "metrics.json").write_bytes(b"damage")
+    done = home.dccd("status")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert (home.data / ".dccd" / "metrics.json").read_bytes() == b"damage"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_start_collects_until_a_signal_comes(home: Home, number: int) -> None:
+    """Candles of a second for a few ticks; metrics and the log are on the disk, and the end is orderly."""
+    with LoopbackExchange() as exchange:
+        home.write(job(exchange, "BTC/USDT", timeframe="1s"))
+        with subprocess.Popen(
+            [sys.executable, "-m", "dccd", "start"],
+            cwd=home.path,
+            env=home.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            lines, ticks = [], 0
+            for line in process.stdout:
+                lines.append(line)
+                if "new candles" in line:
+                    ticks += 1
+                    if ticks == 3:
+                        process.send_signal(number)
+            assert process.wait(20) == 0
+            assert process.stderr.read() == ""
+    (started,) = (line for line in lines if "started: 1 jobs" in line)
+    assert f"data: {home.data}" in started
+    assert "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL" in started
+    assert "stopped" in lines[-1]
+    metrics = read_metrics(home.data)["binance/BTC/USDT"]
+    assert metrics.runs >= 3
+    assert metrics.errors_count == 0
+    assert metrics.rows_collected >= 500
+    assert "started: 1 jobs" in (home.data / ".dccd" / "dccd.log").read_text()
+
+
+def test_the_demo_needs_nothing_and_shows_everything(home: Home) -> None:
+    """Candles, a failure, the alert and the recovery as received, the status, the files."""
+    done = home.dccd("demo", env={"TMPDIR": str(home.path)})
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    for part in (
+        "500",
+        "[FIRING] binance/ETH/USDT",
+        "[RESOLVED] binance/ETH/USDT",
+        "STATE",
+        "metrics.json",
+        ".parquet",
+    ):
+        assert part in done.stdout
+    for key in ("binance/BTC/USDT", "kraken/BTC/USD"):
+        assert key in done.stdout
+
+
+def test_output_into_a_closed_pipe_is_no_traceback(home: Home) -> None:
+    """As of ``dccd status | head -0``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "dccd", "status"],
+        cwd=home.path,
+        env=home.env,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert "Traceback" not in done.stderr

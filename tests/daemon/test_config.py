@@ -1,0 +1,212 @@
+"""Settings, and where they come from."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig, load_config
+from dccd.errors import ConfigError
+
+HIDDEN = "https://example.com/hook/s3cret-token"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+
+
+def written(text: str, name: str = "dccd.toml") -> Path:
+    """Return a file in the working directory."""
+    path = Path.cwd() / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_constructing_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`AlertConfig()` means the defaults, wherever it runs."""
+    before = AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()
+    monkeypatch.setenv("DCCD_WEBHOOK_URL", HIDDEN)
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", HIDDEN)
+    monkeypatch.setenv("WEBHOOK_URL", HIDDEN)
+    monkeypatch.setenv("DCCD_STORAGE__FSYNC", "false")
+    written("[alerts]\nmax_consecutive_errors = 9\n")
+    assert (AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()) == before
+    assert AlertConfig().webhook_url is None
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    """They are a promise, too."""
+    alerts = AlertConfig()
+    assert (alerts.max_consecutive_errors, alerts.recovery_threshold, alerts.repeat_interval) == (3, 1, 14_400)
+    assert (alerts.group_window, alerts.outbox_ttl, alerts.shutdown_timeout) == (5, 86_400, 20)
+    assert (alerts.send_resolved, alerts.format) == (True, "auto")
+
+
+def test_arguments_go_before_environment_before_files_before_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting by setting."""
+    written("[alerts]\nmax_consecutive_errors = 4\nrecovery_threshold = 4\nrepeat_interval = '4h'\ngroup_window = 4\n")
+    written("[tool.dccd.alerts]\ngroup_window = 3\noutbox_ttl = '3d'\n", "pyproject.toml")
+    written("DCCD_ALERTS__RECOVERY_THRESHOLD=5\nDCCD_ALERTS__REPEAT_INTERVAL=5h\n", ".env")
+    monkeypatch.setenv("DCCD_ALERTS__REPEAT_INTERVAL", "6h")
+    alerts = load_config(alerts={"max_consecutive_errors": 7}).alerts
+    assert alerts.max_consecutive_errors == 7
+    assert alerts.repeat_interval == 6 * 3600
+    assert alerts.recovery_threshold == 5
+    assert alerts.group_window == 4
+    assert alerts.outbox_ttl == 3 * 86_400
+    assert alerts.send_resolved
+
+
+def test_the_file_is_the_argument_else_the_variable_else_the_one_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's is the last resort."""
+    files = {name: tmp_path / f"{name}.toml" for name in ("argument", "variable")}
+    (tmp_path / "home" / "dccd").mkdir(parents=True)
+    files |= {"here": Path("dccd.toml"), "user": tmp_path / "home" / "dccd" / "dccd.toml"}
+    for name, path in files.items():
+        path.write_text(f"[alerts]\nsource = '{name}'\n")
+    monkeypatch.setenv("DCCD_CONFIG", str(files["variable"]))
+    assert load_config(files["argument"]).alerts.source == "argument"
+    assert load_config().alerts.source == "variable"
+    monkeypatch.delenv("DCCD_CONFIG")
+    assert load_config().alerts.source == "here"
+    files["here"].unlink()
+    assert load_config().alerts.source == "user"
+
+
+def test_jobs_come_from_a_file_or_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tables or as JSON."""
+    written('[[histo_jobs]]\nexchange = "kraken"\npairs = ["BTC/USD"]\nstart = 2024-01-01\n')
+    (job,) = load_config().histo_jobs
+    assert (job.exchange, job.pairs, job.timeframe) == ("kraken", ("BTC/USD",), "1h")
+    assert job.start is not None
+    assert job.start.isoformat() == "2024-01-01T00:00:00+00:00"
+    jobs = [{"exchange": "binance", "pairs": "BTC/USDT, ETH/USDT", "timeframe": 60}]
+    monkeypatch.setenv("DCCD_HISTO_JOBS", json.dumps(jobs))
+    (job,) = load_config().histo_jobs
+    assert (job.exchange, job.pairs, job.timeframe) == ("binance", ("BTC/USDT", "ETH/USDT"), "1m")
+
+
+def test_a_relative_place_is_relative_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And absolute once loaded; systemd's directory is the default."""
+    (tmp_path / "etc").mkdir()
+    path = tmp_path / "etc" / "dccd.toml"
+    path.write_text('[storage]\nlocal_path = "data"\n')
+    assert load_config(path).storage.local_path == tmp_path / "etc" / "data"
+    assert load_config(storage={"local_path": "here"}).storage.local_path == Path.cwd() / "here"
+    assert load_config().storage.local_path.is_absolute()
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/dccd:/other")
+    assert load_config().storage.local_path == Path("/var/lib/dccd")
+    assert load_config(path).storage.local_path == tmp_path / "etc" / "data"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[alerts]\nmax_consecutive_errors = 0\n", ["alerts.max_consecutive_errors", "greater than or equal to 1"]),
+        ("[alerts]\nwebhook_url = 'ftp://x'\n", ["alerts.webhook_url", "http"]),
+        ("[alerts]\nno_such_key = 1\n", ["no_such_key"]),
+        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = ['BTCUSD']\n", ["pairs", "BASE/QUOTE"]),
+        ("[[histo_jobs]]\nexchange = 'a/b'\npairs = ['A/B']\n", ["exchange"]),
+        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = []\n", ["pairs"]),
+        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = ['A/B', 'A/B']\n", ["twice"]),
+        ("alerts = 5\n", ["alerts"]),
+        ("this is no TOML", ["dccd.toml"]),
+        ("", []),
+    ],
+)
+def test_a_problem_is_told_with_its_name_and_its_place(text: str, says: list[str]) -> None:
+    """A line each."""
+    written(text)
+    if not says:
+        load_config()
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    told = str(caught.value)
+    for part in (*says, "dccd.toml"):
+        assert part in told
+    assert len(told.splitlines()) == 1
+
+
+def test_each_problem_has_a_line_with_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two mistakes are mended at once."""
+    written("[alerts]\nmax_consecutive_errors = 0\n")
+    monkeypatch.setenv("DCCD_ALERTS__RECOVERY_THRESHOLD", "many")
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    lines = sorted(str(caught.value).splitlines())
+    assert len(lines) == 2
+    assert "dccd.toml" in lines[0]
+    assert "DCCD_ALERTS__RECOVERY_THRESHOLD" in lines[1]
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_a_file_that_cannot_be_read_is_an_error(name: str) -> None:
+    """Nobody runs on defaults who named a file."""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(name)
+
+
+def test_a_secret_is_in_no_repr_no_dump_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From wherever it came."""
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", HIDDEN)
+    config = load_config()
+    assert config.alerts.webhook_url == HIDDEN
+    for text in (repr(config), str(config.alerts), str(config.model_dump()), config.model_dump_json()):
+        assert "s3cret" not in text
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", HIDDEN.replace("https", "gopher"))
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    assert "s3cret" not in f"{caught.value}{caught.value.__cause__}"
+    monkeypatch.setenv("DCCD_ALERTS", "{" + HIDDEN)
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    assert "s3cret" not in f"{caught.value}{caught.value.__cause__}"
+
+
+def test_models_are_frozen_and_strict() -> None:
+    """A misspelt key is no setting."""
+    with pytest.raises(ValidationError):
+        AlertConfig().max_consecutive_errors = 5  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="webhook"):
+        AlertConfig.model_validate({"webhook": HIDDEN})
+    for bad in ({"max_consecutive_errors": 0}, {"group_window": -1}, {"repeat_interval": "soon"}, {"format": "x"}):
+        with pytest.raises(ValidationError):
+            AlertConfig.model_validate(bad)
+
+
+def test_durations_are_numbers_or_texts() -> None:
+    """As everywhere."""
+    assert AlertConfig.model_validate({"repeat_interval": "10m"}).repeat_interval == 600
+    assert AlertConfig(repeat_interval=30).repeat_interval == 30
+
+
+def test_the_first_job_of_a_pair_has_the_plain_key() -> None:
+    """Each further timeframe is qualified, so that adding one moves no record."""
+    jobs = (
+        HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD"), timeframe="1h"),
+        HistoJob(exchange="kraken", pairs=("BTC/USD",), timeframe="1m"),
+        HistoJob(exchange="binance", pairs=("BTC/USD",), timeframe="1m"),
+    )
+    assert [key for key, _, _ in CollectorConfig(histo_jobs=jobs).jobs_by_key()] == [
+        "kraken/BTC/USD",
+        "kraken/ETH/USD",
+        "kraken/BTC/USD@1m",
+        "binance/BTC/USD",
+    ]
+
+
+def test_loading_changes_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it need one."""
+    written("DCCD_ALERTS__SOURCE=x\n", ".env")
+    before = dict(os.environ)
+    load_config()
+    assert dict(os.environ) == before

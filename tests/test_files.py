@@ -1,0 +1,144 @@
+"""Files that are replaced in one step."""
+
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from dccd import files
+from dccd.testing import ManualClock
+
+
+def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
+    """The signature is that of the new file."""
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    path.chmod(0o644)
+    signature = files.replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert signature == files.signature(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_without_a_mode_the_umask_decides(tmp_path: Path) -> None:
+    """For files that others are to read."""
+    before = os.umask(0o022)
+    try:
+        files.replace(tmp_path / "a", b"", mode=None)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """The temporary file is beside the target, so that the last step is one step."""
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "target"
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    files.replace(link, b"x")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"x"
+
+
+def test_what_fails_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    """Also where the failure comes after the temporary file was written."""
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        files.replace_with(path, write)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
+    """While a writer replaces as fast as it can."""
+    path, over = tmp_path / "a", threading.Event()
+    contents = [bytes([letter]) * 100_000 for letter in b"xyz"]
+    files.replace(path, contents[0], fsync=False)
+
+    def write() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            files.replace(path, contents[number % 3], fsync=False)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert {path.read_bytes() for _ in range(300)} <= set(contents)
+    finally:
+        over.set()
+        writer.join()
+
+
+def test_a_signature_tells_one_file_from_the_next(tmp_path: Path) -> None:
+    """And no file from any."""
+    path = tmp_path / "a"
+    assert files.signature(path) is None
+    first = files.replace(path, b"1")
+    assert files.signature(path) == first
+    assert files.replace(path, b"22") != first
+
+
+def test_what_is_set_aside_keeps_its_content_and_replaces_nothing(tmp_path: Path) -> None:
+    """Names are of the time, and numbered within a second."""
+    path = tmp_path / "a"
+    for content in ("1", "2"):
+        path.write_text(content)
+        files.set_aside(path, "corrupt", 0.0)
+    assert not path.exists()
+    assert (tmp_path / "a.corrupt-19700101T000000Z").read_text() == "1"
+    assert (tmp_path / "a.corrupt-19700101T000000Z-2").read_text() == "2"
+
+
+def test_a_lock_that_is_held_times_out(tmp_path: Path) -> None:
+    """As an OSError of its own kind, within the time; it is free again afterwards."""
+    path = tmp_path / "a.lock"
+    with files.file_lock(path, timeout=0):
+        with pytest.raises(TimeoutError), files.file_lock(path, timeout=0.01):
+            pytest.fail("two have it")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with files.file_lock(path, timeout=0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), "the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system"), "read-only"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links"), "Too many levels"),
+        (OSError("no number"), "OSError"),
+    ],
+)
+def test_a_fault_is_told_with_what_to_do(error: OSError, says: str) -> None:
+    """In one line and without the path, which the caller knows."""
+    text = files.describe(error)
+    assert says in text
+    assert ":" in text
+    assert "\n" not in text
+    assert "secret" not in text
+
+
+def test_only_old_temporary_files_are_strays(tmp_path: Path) -> None:
+    """And other files never are."""
+    stray, other = tmp_path / ".a.1-2.tmp", tmp_path / "mine.tmp"
+    for file in (stray, other):
+        file.write_text("")
+    now = ManualClock(stray.stat().st_mtime)
+    files.remove_stray(tmp_path, now.time())
+    assert stray.exists()
+    files.remove_stray(tmp_path, now.time() + 4000)
+    assert not stray.exists()
+    assert other.exists()
+    files.remove_stray(tmp_path / "missing", now.time())

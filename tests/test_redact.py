@@ -1,0 +1,126 @@
+"""Secrets hidden in text."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dccd.redact import MASK, hide_secrets, mask_url, redact
+
+SECRET = "https://alerts.example.com:8443/hook/T0/s3cret-token?key=an0ther"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        "POST /hook/T0/s3cret-token?key=an0ther HTTP/1.1",
+        "path=/hook/T0/s3cret-token",
+        "query key=an0ther",
+        f"twice {SECRET} {SECRET}",
+        f"<{SECRET}>",
+    ],
+)
+def test_a_registered_address_is_hidden_whole_and_in_parts(text: str) -> None:
+    """As HTTP libraries log the path without the host."""
+    with hide_secrets(SECRET):
+        hidden = redact(text)
+    assert MASK in hidden
+    assert "s3cret" not in hidden
+    assert "an0ther" not in hidden
+
+
+def test_an_escaped_address_is_hidden_as_it_was_meant_too() -> None:
+    """Some libraries log the path as it is sent, others as it reads."""
+    with hide_secrets("https://example.com/hook/s3cret%2Dtoken%20x"):
+        assert "s3cret" not in redact("/hook/s3cret%2Dtoken%20x")
+        assert "s3cret" not in redact("/hook/s3cret-token x")
+
+
+def test_a_secret_is_hidden_until_the_last_who_asked_has_ended() -> None:
+    """Two monitors may have the same address."""
+    with hide_secrets(SECRET):
+        with hide_secrets(SECRET):
+            pass
+        assert "s3cret" not in redact(SECRET)
+    assert redact(SECRET) == SECRET
+
+
+def test_what_is_too_short_to_be_a_secret_hides_nothing() -> None:
+    """An address without a path must not mask every slash of a log."""
+    with hide_secrets("http://localhost/", "", "http://h/a"):
+        assert redact("/ and /a are fine") == "/ and /a are fine"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hooks.slack.com/services/T000/B000/XXXX",
+        "https://hooks.slack-gov.com/services/T000/B000/XXXX",
+        "https://discord.com/api/webhooks/123/XXXX",
+        "https://discordapp.com/api/v10/webhooks/123/XXXX",
+        "https://ptb.discord.com/api/webhooks/123/XXXX",
+        "https://example.webhook.office.com/webhookb2/XXXX",
+        "https://prod-1.westeurope.logic.azure.com:443/workflows/XXXX",
+        "HTTPS://HOOKS.SLACK.COM/services/XXXX",
+    ],
+)
+def test_well_known_webhooks_are_hidden_though_nobody_registered_them(address: str) -> None:
+    """An error of another library may hold one; the host stays to be seen."""
+    hidden = redact(f"failed: '{address}' (again)")
+    assert "XXXX" not in hidden
+    assert hidden.lower().startswith("failed: 'http")
+    assert hidden.endswith("' (again)")
+
+
+def test_passwords_in_addresses_are_hidden() -> None:
+    """Of a proxy or a database, say."""
+    assert redact("proxy http://me:pass@proxy:3128 is down") == "proxy http://***@proxy:3128 is down"
+
+
+@given(st.text())
+def test_text_without_secrets_is_left_as_it_is(text: str) -> None:
+    """And hiding twice is hiding once."""
+    if "://" not in text:
+        assert redact(text) == text
+    assert redact(redact(text)) == redact(text)
+
+
+@given(before=st.text(max_size=20), after=st.text(max_size=20))
+def test_no_text_around_a_secret_uncovers_it(before: str, after: str) -> None:
+    """Whatever it is pasted into."""
+    with hide_secrets(SECRET):
+        assert "s3cret-token" not in redact(before + SECRET + after)
+
+
+@pytest.mark.parametrize("url", ["", "no address", "https://[broken/s3cret", "mailto:s3cret@example.com"])
+def test_an_address_that_is_none_is_masked_whole(url: str) -> None:
+    """Better too much than too little."""
+    assert mask_url(url) == MASK
+
+
+def test_a_masked_address_shows_scheme_and_host_only() -> None:
+    """Neither credentials nor port nor path."""
+    assert mask_url(f"https://me:pass@{SECRET.removeprefix('https://')}") == "https://alerts.example.com/***"
+
+
+def test_threads_register_and_hide_at_once() -> None:
+    """The registry is one per process."""
+    begin, uncovered = threading.Barrier(4), []
+
+    def work(number: int) -> None:
+        secret = f"token-{number}-s3cret"
+        begin.wait()
+        for _ in range(100):
+            with hide_secrets(secret):
+                if secret in redact(f"a {secret} b"):
+                    uncovered.append(secret)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not uncovered
+    assert redact("token-1-s3cret") == "token-1-s3cret"
