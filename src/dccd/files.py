@@ -21,7 +21,7 @@ _ADVICE: Final = {
     errno.EROFS: "the file system is read-only: mount it writable",
     errno.EACCES: "permission denied: let this user write there",
     errno.EPERM: "permission denied: let this user write there",
-    errno.ENOENT: "the directory is gone: bring it back",
+    errno.ENOENT: "no such directory: create it, or mount its disk",
     errno.ENOTDIR: "a part of the path is a file: move it away",
     errno.EIO: "the disk reports an I/O error: check it",
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
@@ -112,10 +112,16 @@ def set_aside(path: Path, why: str, now: float) -> Path:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     for number in range(1, 1000):
         aside = path.with_name(f"{path.name}.{why}-{stamp}" + (f"-{number}" if number > 1 else ""))
-        with suppress(FileExistsError):
+        if os.path.lexists(aside):
+            continue
+        try:
             os.link(path, aside)  # unlike a rename, a link never replaces what is there
             os.unlink(path)
-            return aside
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without hard links
+            os.rename(path, aside)
+        return aside
     msg = f"{path}: a thousand files are set aside already; move them away"
     raise OSError(errno.EEXIST, msg)
 

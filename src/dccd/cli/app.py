@@ -197,6 +197,7 @@ def _configure_logging(settings: "CollectorConfig", stream: object, level: int) 
     from dccd.daemon import logs  # noqa: PLC0415
 
     root = logging.getLogger()
+    logging.getLogger("dccd").setLevel(settings.log.level)
     form = settings.log.console
     if form == "off":
         root.addHandler(logging.NullHandler())

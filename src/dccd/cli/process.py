@@ -47,13 +47,13 @@ def serve(config: "CollectorConfig") -> None:
         scheduler = build_histo_scheduler(config, health, stop=stop)
         count = len(config.jobs_by_key())
         data = config.storage.local_path
-        logger.info("started: %d jobs, data: %s, %s", count, data, alerts_line(config.alerts))
+        logger.info("started, jobs: %d, data: %s, %s", count, data, alerts_line(config.alerts))
         scheduler.start()
         while not stop.wait(3600):
             pass
         logger.info("stopping")
         scheduler.shutdown(wait=True)
-    logger.info("stopped")
+        logger.info("stopped")
 
 
 def _warn_of_unknown(config: "CollectorConfig") -> None:

@@ -18,7 +18,7 @@ from dccd.daemon import logs, outcomes
 from dccd.daemon.alerts.outbox import Outbox
 from dccd.daemon.metrics import Expectation, JobMetrics, JobRecord, Outcome, job_key
 from dccd.daemon.policy import advance, announce, expect, retire, watch
-from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, read_records
+from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, make_directory, read_records
 from dccd.daemon.worker import Worker
 from dccd.redact import hide_secrets
 from dccd.units import parse_duration
@@ -149,14 +149,15 @@ class HealthMonitor:
     >>> from dccd.daemon.config import AlertConfig
     >>> from dccd.daemon.health import HealthMonitor
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as tmp, HealthMonitor(tmp, AlertConfig()) as monitor:
-    ...     monitor.record_success("binance", "BTC/USDT", rows=120)
-    ...     monitor.record_success("binance", "BTC/USDT", rows=95)
-    ...     try:
-    ...         raise TimeoutError("no answer in 10 s")
-    ...     except TimeoutError:
-    ...         monitor.record_failure("kraken", "ETH/USD")
-    ...     metrics = monitor.get_metrics()
+    >>> with tempfile.TemporaryDirectory() as tmp:
+    ...     with HealthMonitor(tmp, AlertConfig()) as monitor:  # no address, no alerts
+    ...         monitor.record_success("binance", "BTC/USDT", rows=120)
+    ...         monitor.record_success("binance", "BTC/USDT", rows=95)
+    ...         try:
+    ...             raise TimeoutError("no answer in 10 s")
+    ...         except TimeoutError:
+    ...             monitor.record_failure("kraken", "ETH/USD")
+    ...         metrics = monitor.get_metrics()
     >>> metrics["binance/BTC/USDT"].rows_collected
     215
     >>> metrics["kraken/ETH/USD"].errors_count, metrics["kraken/ETH/USD"].last_error
@@ -506,20 +507,29 @@ class HealthMonitor:
         self._options = options
         self._closing = threading.Lock()
         self._undo = ExitStack()
+        try:
+            self._open_parts()
+        except BaseException:
+            self._undo.close()
+            raise
+        _open.add(self)
+        self._resume()
+
+    def _open_parts(self) -> None:
+        alerts, options = self._alerts, self._options
         self._undo.enter_context(hide_secrets(*alerts.secrets))
         self._running: dict[object, tuple[str, float]] = {}
         self._beat_due = False
         self._beat_fault: str | None = None
-        directory = self._local_path / STATE_DIRECTORY
-        self._store: MetricsStore = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
+        directory = make_directory(self._local_path / STATE_DIRECTORY)
+        # The log first: the store may have to say that a file was damaged.
         if options.log_file != "off":
             log = logs.attach(directory, form=options.log_file, level=options.log_level)
             self._undo.callback(logs.detach, log)
+        self._store: MetricsStore = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
         source = alerts.source or socket.gethostname()
         self._outbox = Outbox(self._store, alerts, directory, source, options.clock, options.session)
         self._worker: Worker = Worker(self._work, options.clock)
-        _open.add(self)
-        self._resume()
 
     def _resume(self) -> None:
         """Take up what an earlier process left: incidents nobody was told of, notices still owed."""

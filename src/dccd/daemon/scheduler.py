@@ -27,6 +27,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 AFTER_CLOSE: Final = 5
 CHECK_EVERY: Final = 30
 CHECK_JOB: Final = "dccd:check"
+# APScheduler's own default drops a run that is a second late.
+_NEVER_SKIPPED: Final = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY: Final = datetime(1970, 1, 5, tzinfo=UTC)
 _WEEK: Final = 604_800
@@ -324,7 +326,6 @@ def build_histo_scheduler(
     tasks = _tasks(config)
     scheduler = BackgroundScheduler(
         executors={name: Pool(1) for name in {CHECK_JOB, *(_exchange(task) for task in tasks)}},
-        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         timezone=UTC,
     )
     scheduler.add_listener(lambda _: collector.close(), EVENT_SCHEDULER_SHUTDOWN)
@@ -336,6 +337,7 @@ def build_histo_scheduler(
             id=CHECK_JOB,
             name="check",
             executor=CHECK_JOB,
+            **_NEVER_SKIPPED,
         )
     for task in tasks:
         seconds = task.job.seconds
@@ -347,6 +349,7 @@ def build_histo_scheduler(
             name=task.key,
             executor=_exchange(task),
             next_run_time=datetime.now(UTC),
+            **_NEVER_SKIPPED,
         )
     return scheduler
 

@@ -16,7 +16,7 @@ from dccd.daemon.codec import decode, encode
 from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
 
-__all__ = ["METRICS_FILE", "STATE_DIRECTORY", "MetricsStore", "Transition", "read_records"]
+__all__ = ["METRICS_FILE", "STATE_DIRECTORY", "MetricsStore", "Transition", "make_directory", "read_records"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -84,6 +84,32 @@ def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
         raise StorageError(msg) from None
 
 
+def make_directory(directory: Path) -> Path:
+    """Make a directory if need be.
+
+    Parameters
+    ----------
+    directory : Path
+        Its parents are made, too.
+
+    Returns
+    -------
+    Path
+        The directory, absolute, symbolic links followed.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{directory} cannot be used: {files.describe(error)}"
+        raise StorageError(msg) from None
+    return directory.resolve()
+
+
 class MetricsStore:
     """Records of jobs in ``metrics.json``.
 
@@ -108,8 +134,8 @@ class MetricsStore:
     """
 
     def __init__(self, directory: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._directory = directory
-        self._path = directory / METRICS_FILE
+        self._directory = make_directory(directory)
+        self._path = self._directory / METRICS_FILE
         self._fsync = fsync
         self._clock = clock
         self._disk = _Content()
@@ -123,7 +149,7 @@ class MetricsStore:
         self._turn = threading.Condition()
         self._leading = False
         self._commit_lock = threading.Lock()
-        self._file_lock = files.file_lock(directory / f"{METRICS_FILE}.lock", LOCK_TIMEOUT)
+        self._file_lock = files.file_lock(self._directory / f"{METRICS_FILE}.lock", LOCK_TIMEOUT)
         self._open()
 
     @property
@@ -196,8 +222,6 @@ class MetricsStore:
 
     def _open(self) -> None:
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._directory = self._directory.resolve()
             files.remove_stray(self._directory, self._clock.time())
             with self._file_lock:
                 self._reload(set_aside=True)

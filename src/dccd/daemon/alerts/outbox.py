@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dccd import files
 from dccd.clock import Clock
-from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.messages import Destination, Item, Message, Plan, acknowledge, begin, defer, plan
 from dccd.daemon.alerts.state import AlertState, change_state, read_state
 from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
@@ -33,6 +33,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 DELIVERY_LOCK: Final = "delivery.lock"
 _BUSY: Final = 1.0
+_SOON: Final = 0.05
 
 
 def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
@@ -199,21 +200,23 @@ class Outbox:
     def _deliver_to(
         self, destination: Destination, window: float, state: AlertState, live: list[Destination]
     ) -> float | None:
-        now = self._clock.time()
-        planned = plan(
-            self._store.snapshot(),
-            destination.id,
-            now,
-            window=window,
-            new_id=f"msg_{uuid.uuid4().hex}",
-            silent={key: silence.until for key, silence in state.silent(now).items()},
-        )
+        planned = self._plan(destination, window, state)
         told = partial(acknowledge, destination=destination.id, all_destinations=frozenset(d.id for d in live))
         if planned.muted:
             self._change(planned.muted, lambda item: partial(told, item=item))
         for message in planned.messages:
             self._send(destination, message, told)
-        return None if planned.next_at is None else max(0.05, planned.next_at - now)
+        if planned.messages:
+            planned = self._plan(destination, window, state)
+        if planned.messages:
+            return _SOON
+        return None if planned.next_at is None else max(_SOON, planned.next_at - self._clock.time())
+
+    def _plan(self, destination: Destination, window: float, state: AlertState) -> Plan:
+        now = self._clock.time()
+        silent = {key: silence.until for key, silence in state.silent(now).items()}
+        new_id = f"msg_{uuid.uuid4().hex}"
+        return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent)
 
     def _send(self, destination: Destination, message: Message, told: "Callable[..., JobRecord]") -> None:
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loads requests

@@ -4,11 +4,11 @@ They are plain models: constructing one reads no environment variable and no fil
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from annotated_types import Len
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, field_validator
 
 from dccd.daemon.config.types import (
     Address,
@@ -298,14 +298,15 @@ class CollectorConfig(Settings, frozen=True):
                 seen.add(key)
         return keyed
 
-    @model_validator(mode="after")
-    def _no_series_twice(self) -> Self:
+    @field_validator("histo_jobs")
+    @classmethod
+    def _no_series_twice(cls, jobs: tuple[HistoJob, ...]) -> tuple[HistoJob, ...]:
         seen: set[tuple[str, str, str]] = set()
-        for job in self.histo_jobs:
+        for job in jobs:
             for pair in job.pairs:
                 series = (job.exchange, pair, job.timeframe)
                 if series in seen:
-                    msg = f"{job.exchange} {pair} {job.timeframe} is listed twice in histo_jobs: remove one"
+                    msg = f"{job.exchange} {pair} {job.timeframe} is listed twice: remove one"
                     raise ValueError(msg)
                 seen.add(series)
-        return self
+        return jobs
