@@ -181,7 +181,7 @@ def lock(arguments: list[str]) -> int:
     command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--annotation-style=line"]
     command += ["--extra=collect", "pyproject.toml", *arguments]
-    wanted = {"dev": ["--group=dev"], "run": ["--group=build", "--constraint=requirements/dev.txt"]}
+    wanted = {"dev": ["--group=dev", "--extra=apprise"], "run": ["--group=build", "--constraint=requirements/dev.txt"]}
     for kind, selection in wanted.items():
         path = ROOT / "requirements" / f"{kind}.txt"
         check([*command, *selection, f"--output-file=requirements/{kind}.txt"], f"uv could not write {path.name}")

@@ -250,7 +250,7 @@ def test_start_collects_until_a_signal_comes(home: Home, number: int) -> None:
                         process.send_signal(number)
             assert process.wait(20) == 0
             assert process.stderr.read() == ""
-    (started,) = (line for line in lines if "started: 1 jobs" in line)
+    (started,) = (line for line in lines if "started, jobs: 1" in line)
     assert f"data: {home.data}" in started
     assert "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL" in started
     assert "stopped" in lines[-1]
@@ -258,7 +258,7 @@ def test_start_collects_until_a_signal_comes(home: Home, number: int) -> None:
     assert metrics.runs >= 3
     assert metrics.errors_count == 0
     assert metrics.rows_collected >= 500
-    assert "started: 1 jobs" in (home.data / ".dccd" / "dccd.log").read_text()
+    assert "started, jobs: 1" in (home.data / ".dccd" / "dccd.log").read_text()
 
 
 def test_the_demo_needs_nothing_and_shows_everything(home: Home) -> None:

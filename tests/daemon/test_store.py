@@ -386,6 +386,20 @@ def test_a_transition_that_raises_harms_no_other(directory: Path) -> None:
     assert on_disk(directory) == {"b": 1}
 
 
+def test_a_call_in_the_middle_of_a_commit_of_its_own_thread_waits_for_nobody(directory: Path) -> None:
+    """As a signal handler makes it, that records while the program it interrupts is recording."""
+    store = MetricsStore(directory)
+    inner: list[object] = []
+
+    def interrupted(record: JobRecord) -> JobRecord:
+        inner.append(store.update({"b": add}))
+        return add(record)
+
+    assert store.update({"a": interrupted})["a"].metrics.rows_collected == 1
+    assert inner == [{}]
+    assert on_disk(directory) == {"a": 1, "b": 1}
+
+
 def test_a_record_that_json_cannot_hold_harms_no_other(directory: Path) -> None:
     """A number that is not finite is refused once, and not again with each commit to come."""
     store = MetricsStore(directory)

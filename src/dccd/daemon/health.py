@@ -552,7 +552,7 @@ class HealthMonitor:
             now = round(self._options.clock.time(), 3)
             change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
             after = self._update({key: change})
-            _log(key, outcome, after[key])
+            _log(key, outcome, after.get(key))
         except Exception as error:  # noqa: BLE001 - its text may be anything
             logger.error("an outcome of %s could not be recorded: %s", key, outcomes.describe(error))  # noqa: TRY400
 
@@ -612,9 +612,10 @@ def close_all() -> None:
 atexit.register(close_all)
 
 
-def _log(key: str, outcome: Outcome, after: JobRecord) -> None:
+def _log(key: str, outcome: Outcome, after: JobRecord | None) -> None:
     if outcome.ok:
         logger.debug("%s: %d rows", key, outcome.rows)
     else:
         error = outcome.error or "no error given"
-        logger.warning("%s failed, %d in a row: %s", key, after.metrics.errors_count, error)
+        streak = "" if after is None else f", {after.metrics.errors_count} in a row"
+        logger.warning("%s failed%s: %s", key, streak, error)

@@ -36,6 +36,7 @@ class _Ticket:
     after: dict[str, JobRecord] = field(default_factory=dict)
     error: Exception | None = None
     done: bool = False
+    thread: int = field(default_factory=threading.get_ident)
 
     def result(self) -> dict[str, JobRecord]:
         """Return the changed records, or raise what a transition raised."""
@@ -147,7 +148,7 @@ class MetricsStore:
         self._said: list[tuple[int, str]] = []
         self._queue: list[_Ticket] = []
         self._turn = threading.Condition()
-        self._leading = False
+        self._leader: int | None = None
         self._commit_lock = threading.Lock()
         self._file_lock = files.file_lock(self._directory / f"{METRICS_FILE}.lock", LOCK_TIMEOUT)
         self._open()
@@ -168,24 +169,21 @@ class MetricsStore:
         Returns
         -------
         dict of str to JobRecord
-            The changed records. They are on the disk unless `fault` says otherwise.
+            The changed records. They are on the disk unless `fault` says otherwise. Empty for a call out of a commit
+            of the same thread, as a signal handler may make it; its changes are committed next.
         """
         ticket = _Ticket(changes)
         with self._turn:
             self._queue.append(ticket)
-            while self._leading and not ticket.done:
+            if self._leader == threading.get_ident():
+                return {}  # a signal handler in the middle of a commit of its own thread: the next round takes it
+            while self._leader is not None and not ticket.done:
                 self._turn.wait()
             if ticket.done:
                 return ticket.result()
-            self._leading = True
+            self._leader = threading.get_ident()
             batch, self._queue = self._queue, []
-        try:
-            with self._commit_lock:
-                self._commit(batch)
-        finally:
-            with self._turn:
-                self._leading = False
-                self._turn.notify_all()
+        self._lead(batch)
         self._speak()
         return ticket.result()
 
@@ -219,6 +217,21 @@ class MetricsStore:
             merged = self._disk.records | self._overlay
         self._speak()
         return {key: record for key, record in merged.items() if record is not None}
+
+    def _lead(self, batch: list[_Ticket]) -> None:
+        """Commit for all who wait, then hand over; what came from this very thread meanwhile cannot wait for itself."""
+        own = threading.get_ident()
+        try:
+            while batch:
+                with self._commit_lock:
+                    self._commit(batch)
+                with self._turn:
+                    batch = [ticket for ticket in self._queue if ticket.thread == own]
+                    self._queue = [ticket for ticket in self._queue if ticket.thread != own]
+        finally:
+            with self._turn:
+                self._leader = None
+                self._turn.notify_all()
 
     def _open(self) -> None:
         try:
