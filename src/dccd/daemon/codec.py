@@ -180,6 +180,7 @@ _METRICS: Final[Mapping[str, Check]] = {
     "failures": _count,
     "failing_since": _time,
     "newest_at": _time,
+    "rows_missing": _count,
 }
 _EXPECTATION: Final[Mapping[str, Check]] = {
     "every": _number,
@@ -208,6 +209,7 @@ _NOTICE: Final[Mapping[str, Check]] = {
     "error": _optional(_text),
     "last_success_at": _time,
     "newest_at": _time,
+    "rows_missing": _count,
     "removed": _flag,
     "messages": _texts_by_text,
     "told": _texts,

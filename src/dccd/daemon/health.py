@@ -240,6 +240,7 @@ class HealthMonitor:
         duration: float | None = None,
         timeframe: str | None = None,
         newest_at: float | None = None,
+        rows_missing: int = 0,
     ) -> None:
         """Record that a job ended well.
 
@@ -257,6 +258,8 @@ class HealthMonitor:
             Set it where a pair has several jobs; the key is then ``'{exchange}/{pair}@{timeframe}'``.
         newest_at : float, optional
             Up to when the job now has data, Unix seconds; see `expect`.
+        rows_missing : int, optional
+            Rows that should have been there and were not; the notice of a recovery says so.
         """
         key = job_key(exchange, pair, timeframe)
         outcome = Outcome(
@@ -264,6 +267,7 @@ class HealthMonitor:
             rows=outcomes.count(rows, key),
             duration=outcomes.number(duration, "duration", key),
             newest_at=outcomes.number(newest_at, "newest_at", key),
+            rows_missing=outcomes.count(rows_missing, key),
         )
         self._record(key, outcome)
 

@@ -62,6 +62,9 @@ class JobMetrics:
         When the present streak of failures began; None while there is none.
     newest_at : float or None, optional
         Up to when the job has data, if it says so: for candles, the close of the newest.
+    rows_missing : int, optional
+        Rows that the last successful run should have found and did not, if it says so: for candles, gaps in what it
+        fetched.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class JobMetrics:
     failures: int = 0
     failing_since: float | None = None
     newest_at: float | None = None
+    rows_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Outcome:
         The job's own threshold; None for the general one.
     newest_at : float or None, optional
         Up to when the job has data, Unix seconds.
+    rows_missing : int, optional
+        Rows it should have found and did not.
     """
 
     ok: bool
@@ -108,6 +114,7 @@ class Outcome:
     duration: float | None = None
     max_consecutive_errors: int | None = None
     newest_at: float | None = None
+    rows_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +206,8 @@ class Notice:
         The last success before the trouble, Unix seconds.
     newest_at : float or None, optional
         Up to when the job had data, Unix seconds.
+    rows_missing : int, optional
+        Rows that are missing although the job works again.
     removed : bool, optional
         Whether the incident ended because the job is configured no more.
     messages : mapping of str to str, optional
@@ -223,6 +232,7 @@ class Notice:
     error: str | None = None
     last_success_at: float | None = None
     newest_at: float | None = None
+    rows_missing: int = 0
     removed: bool = False
     messages: Mapping[str, str] = field(default_factory=dict)
     told: tuple[str, ...] = ()

@@ -151,6 +151,7 @@ def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
             rows_collected=metrics.rows_collected + outcome.rows,
             errors_count=0,
             failing_since=None,
+            rows_missing=outcome.rows_missing,
         )
     return replace(
         metrics,
@@ -247,6 +248,7 @@ def _owe(  # noqa: PLR0913 - one keyword
         error=record.metrics.last_error,
         last_success_at=None if event == "resolved" else record.metrics.last_success_at,
         newest_at=record.metrics.newest_at,
+        rows_missing=record.metrics.rows_missing if event == "resolved" else 0,
         removed=removed,
     )
     return replace(_with(record, incident), owed=(*record.owed, notice))

@@ -127,6 +127,7 @@ class _Collector:
                 duration=result.duration,
                 timeframe=task.qualifier,
                 newest_at=closed,
+                rows_missing=sum(gap.missing for gap in result.gaps),
             )
         logger.info("%s: %d new candles in %.1f s", task.key, result.rows, result.duration)
         return result

@@ -141,6 +141,7 @@ def _facts(item: Item) -> dict[str, Any]:
         "failures": notice.failures,
         "error": notice.error,
         "last_success_at": None if notice.last_success_at is None else _rfc3339(notice.last_success_at),
+        "rows_missing": notice.rows_missing,
         "newest_at": None if notice.newest_at is None else _rfc3339(notice.newest_at),
     }
 

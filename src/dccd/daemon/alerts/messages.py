@@ -264,7 +264,8 @@ def lines(message: Message, source: str, now: float) -> list[str]:
     notice = item.last
     error = [f"Last error: {notice.error}"] if notice.error else []
     if notice.event == "resolved":
-        return [f"{_headline(item)} on {source}", _course(item), *error]
+        missing = [f"Still missing: {notice.rows_missing} rows"] if notice.rows_missing else []
+        return [f"{_headline(item)} on {source}", _course(item), *error, *missing]
     success = f"Last success: {_when(notice.last_success_at, now)}"
     data = f", newest data: {_when(notice.newest_at, now)}" if notice.newest_at is not None else ""
     return [
