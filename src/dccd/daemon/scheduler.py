@@ -1,18 +1,12 @@
 """Run collection jobs, once or by the clock; the only part that knows both candles and health."""
 
-import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from dccd.candles import CandleSource, CandleStore, Gap, Series, collect, open_source
-from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.errors import DccdError
+from dccd.daemon.collector import Collector, JobResult, Progress, Task, tasks_of
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -22,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JobResult", "build_histo_scheduler", "run_histo_job", "run_once"]
 
-logger: logging.Logger = logging.getLogger(__name__)
-
 AFTER_CLOSE: Final = 5
 CHECK_EVERY: Final = 30
 CHECK_JOB: Final = "dccd:check"
@@ -32,158 +24,6 @@ _NEVER_SKIPPED: Final = {"misfire_grace_time": None, "coalesce": True, "max_inst
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY: Final = datetime(1970, 1, 5, tzinfo=UTC)
 _WEEK: Final = 604_800
-
-Progress = Callable[[str, int, int, int], None]
-"""Called with the key of a job, candles fetched so far, the time reached and the time to reach (milliseconds)."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """How one run for one pair ended.
-
-    Parameters
-    ----------
-    key : str
-        Key of the job in the metrics.
-    exchange, pair, timeframe : str
-        What it collects.
-    ok : bool
-        Whether it succeeded.
-    rows : int, optional
-        Candles that are new to the store.
-    newest : int or None, optional
-        Open time of the newest candle stored, milliseconds since the epoch, UTC.
-    gaps : tuple of Gap, optional
-        Candles that the exchange did not give, between others that it did.
-    error : str or None, optional
-        What went wrong, as ``Type: message``.
-    duration : float, optional
-        Seconds it took.
-
-    Examples
-    --------
-    >>> from dccd.daemon.scheduler import JobResult
-    >>> JobResult("kraken/BTC/USD", "kraken", "BTC/USD", "1h", ok=True, rows=720).rows
-    720
-    """
-
-    key: str
-    exchange: str
-    pair: str
-    timeframe: str
-    ok: bool
-    rows: int = 0
-    newest: int | None = None
-    gaps: tuple[Gap, ...] = ()
-    error: str | None = None
-    duration: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One series to bring up to date."""
-
-    key: str
-    job: "HistoJob"
-    pair: str
-
-    @property
-    def qualifier(self) -> str | None:
-        """The timeframe, where the key holds it."""
-        return self.job.timeframe if self.key.endswith(f"@{self.job.timeframe}") else None
-
-
-@dataclass(slots=True)
-class _Collector:
-    """Runs tasks against one store; one source for each exchange, kept open between runs."""
-
-    config: "CollectorConfig"
-    health: "HealthMonitor | None" = None
-    stop: threading.Event = field(default_factory=threading.Event)
-    clock: Clock = SYSTEM_CLOCK
-    progress: Progress | None = None
-    _sources: dict[tuple[str, str | None], CandleSource] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _store: CandleStore | None = None
-
-    def run(self, task: _Task) -> JobResult:
-        started = self.clock.monotonic()
-        job, pair = task.job, task.pair
-        result = JobResult(task.key, job.exchange, pair, job.timeframe, ok=False)
-        try:
-            with nullcontext() if self.health is None else self.health.watching(task.key):
-                result = self._collect(task)
-        except Exception as error:  # noqa: BLE001 - one failing pair never stops the others
-            if self.stop.is_set():
-                return _with(result, error="stopped before it ended", duration=self.clock.monotonic() - started)
-            return self._failed(task, result, error, self.clock.monotonic() - started)
-        result = _with(result, duration=self.clock.monotonic() - started)
-        if self.health is not None:
-            closed = None if result.newest is None else result.newest / 1000 + job.seconds
-            self.health.record_success(
-                job.exchange,
-                pair,
-                result.rows,
-                duration=result.duration,
-                timeframe=task.qualifier,
-                newest_at=closed,
-                rows_missing=sum(gap.missing for gap in result.gaps),
-            )
-        logger.info("%s: %d new candles in %.1f s", task.key, result.rows, result.duration)
-        return result
-
-    def close(self) -> None:
-        with self._lock:
-            sources, self._sources = list(self._sources.values()), {}
-        for source in sources:
-            source.close()
-
-    def _collect(self, task: _Task) -> JobResult:
-        job, pair = task.job, task.pair
-        report = None
-        if (progress := self.progress) is not None:
-
-            def report(fetched: int, reached: int, until: int) -> None:
-                progress(task.key, fetched, reached, until)
-
-        done = collect(
-            self._source(job),
-            self._candles(),
-            Series(job.exchange, pair, job.timeframe),
-            start=job.start,
-            now=self.clock.time(),
-            progress=report,
-        )
-        return JobResult(
-            task.key, job.exchange, pair, job.timeframe, ok=True, rows=done.new, newest=done.newest, gaps=done.gaps
-        )
-
-    def _failed(self, task: _Task, result: JobResult, error: Exception, duration: float) -> JobResult:
-        if not isinstance(error, DccdError):
-            logger.error("%s: unexpected error", task.key, exc_info=error)
-        if self.health is not None:
-            self.health.record_failure(
-                task.job.exchange, task.pair, error=error, duration=duration, timeframe=task.qualifier
-            )
-        else:
-            logger.warning("%s failed: %s", task.key, error)
-        return _with(result, error=f"{type(error).__name__}: {error}", duration=duration)
-
-    def _source(self, job: "HistoJob") -> CandleSource:
-        place = (job.exchange, job.base_url)
-        with self._lock:
-            if place not in self._sources:
-                self._sources[place] = open_source(
-                    job.exchange, base_url=job.base_url, clock=self.clock, stop=self.stop
-                )
-            return self._sources[place]
-
-    def _candles(self) -> CandleStore:
-        with self._lock:
-            if self._store is None:
-                storage = self.config.storage
-                self._store = CandleStore(storage.local_path, fsync=storage.fsync, clock=self.clock)
-            return self._store
 
 
 def run_histo_job(
@@ -224,11 +64,11 @@ def run_histo_job(
     ...     run_histo_job(config, job, "BTC/USDT").rows
     500
     """
-    tasks = [task for task in _tasks(config) if task.job == job and task.pair == pair]
+    tasks = [task for task in tasks_of(config) if task.job == job and task.pair == pair]
     if not tasks:
         msg = f"the configuration has no job for {job.exchange} {pair} {job.timeframe}"
         raise ValueError(msg)
-    collector = _Collector(config, health)
+    collector = Collector(config, health)
     try:
         return collector.run(tasks[0])
     finally:
@@ -275,8 +115,8 @@ def run_once(
     ...     [(result.key, result.ok, result.rows) for result in run_once(config)]
     [('binance/BTC/USDT', True, 500), ('binance/NO/SUCH', False, 0)]
     """
-    collector = _Collector(config, health, stop or threading.Event(), progress=progress)
-    tasks = _tasks(config)
+    collector = Collector(config, health, stop or threading.Event(), progress=progress)
+    tasks = tasks_of(config)
     queues = [list(group) for _, group in groupby(sorted(tasks, key=_exchange), key=_exchange)]
     try:
         with ThreadPoolExecutor(max_workers=max(1, len(queues)), thread_name_prefix="dccd-collect") as pool:
@@ -323,8 +163,8 @@ def build_histo_scheduler(
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415
     from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415
 
-    collector = _Collector(config, health, stop or threading.Event())
-    tasks = _tasks(config)
+    collector = Collector(config, health, stop or threading.Event())
+    tasks = tasks_of(config)
     scheduler = BackgroundScheduler(
         executors={name: Pool(1) for name in {CHECK_JOB, *(_exchange(task) for task in tasks)}},
         timezone=UTC,
@@ -361,18 +201,10 @@ def _first_close(seconds: int) -> datetime:
     return anchor + timedelta(seconds=AFTER_CLOSE)
 
 
-def _tasks(config: "CollectorConfig") -> list[_Task]:
-    return [_Task(key, job, pair) for key, job, pair in config.jobs_by_key()]
-
-
 def _max_age(seconds: int) -> float:
     """Return the age at which the newest candle is old: three more should have closed, and some grace."""
     return 3 * seconds + max(300.0, seconds / 2)
 
 
-def _exchange(task: _Task) -> str:
+def _exchange(task: Task) -> str:
     return task.job.exchange
-
-
-def _with(result: JobResult, *, error: str | None = None, duration: float) -> JobResult:
-    return replace(result, error=error, duration=round(duration, 3))
