@@ -110,7 +110,8 @@ def resolve_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, c
     target = node.get("reftarget", "")
     if node.get("refdomain") != "py" or not target:
         return None
-    ours = [name for name, *_ in env.domains["py"].get_objects() if name.endswith(f".{target}")]
+    objects = env.domains["py"].get_objects()  # also canonical names, as aliases of priority -1
+    ours = [name for name, *_, priority in objects if priority >= 0 and name.endswith(f".{target}")]
     if len(ours) == 1:
         return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", ours[0], node, content)
     inventory = InventoryAdapter(env).main_inventory

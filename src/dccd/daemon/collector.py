@@ -112,9 +112,9 @@ class Collector:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = SYSTEM_CLOCK
     progress: Progress | None = None
-    _sources: dict[tuple[str, str | None], CandleSource] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _store: CandleStore | None = None
+    _sources: dict[tuple[str, str | None], CandleSource] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _store: CandleStore | None = field(default=None, init=False)
 
     def run(self, task: Task) -> JobResult:
         """Bring one series up to date and record how that went.
