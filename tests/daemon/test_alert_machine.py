@@ -74,6 +74,7 @@ class Alerting(RuleBasedStateMachine):
 
         health._open.discard(self.monitor)
         self.monitor._undo.close()
+        self.monitor._secrets.close()
 
     @rule(pair=st.sampled_from(PAIRS))
     def fail(self, pair: str) -> None:

@@ -62,8 +62,8 @@ notices = st.builds(
     last_success_at=st.none() | times,
     messages=st.dictionaries(texts, texts, max_size=2),
     told=st.lists(texts, max_size=2).map(tuple),
-    tries=counts,
-    next_try_at=st.none() | times,
+    tries=st.dictionaries(st.text(), counts),
+    next_try_at=st.dictionaries(st.text(), times),
     extra=extras,
 )
 records = st.builds(

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts.messages import Item, Message
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dccd.daemon.config import AlertConfig
 
 __all__ = ["drop_record", "end_silence", "list_silences", "send_tests", "set_silence", "silent_keys"]
+
+_LONGEST_SILENCE: Final = 366 * 86_400
 
 
 def send_tests(alerts: "AlertConfig", say: Callable[[str], None]) -> bool:
@@ -56,6 +58,9 @@ def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:
     except ValueError as error:
         msg = f"--for: {error}"
         raise DccdError(msg) from None
+    if not 0 < seconds <= _LONGEST_SILENCE:
+        msg = "--for: a silence lasts more than no time, and a year at most (30m, 2h, 1d)"
+        raise DccdError(msg)
     _require(local_path, key)
     now = SYSTEM_CLOCK.time()
     silence = Silence(now + seconds, reason)

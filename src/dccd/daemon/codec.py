@@ -161,10 +161,13 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
-def _texts_by_text(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return {_text(key): _text(item) for key, item in value.items()}
+def _by_text(check: Check) -> Check:
+    def checked(value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise TypeError
+        return {_text(key): check(item) for key, item in value.items()}
+
+    return checked
 
 
 _time: Final = _optional(_number)
@@ -211,10 +214,10 @@ _NOTICE: Final[Mapping[str, Check]] = {
     "newest_at": _time,
     "rows_missing": _count,
     "removed": _flag,
-    "messages": _texts_by_text,
+    "messages": _by_text(_text),
     "told": _texts,
-    "tries": _count,
-    "next_try_at": _time,
+    "tries": _by_text(_count),
+    "next_try_at": _by_text(_number),
 }
 _DEFAULTS: Final = {
     cls: [

@@ -511,17 +511,19 @@ class HealthMonitor:
         self._options = options
         self._closing = threading.Lock()
         self._undo = ExitStack()
+        self._secrets = ExitStack()
+        self._secrets.enter_context(hide_secrets(*alerts.secrets))
         try:
             self._open_parts()
         except BaseException:
             self._undo.close()
+            self._secrets.close()
             raise
         _open.add(self)
         self._resume()
 
     def _open_parts(self) -> None:
         alerts, options = self._alerts, self._options
-        self._undo.enter_context(hide_secrets(*alerts.secrets))
         self._running: dict[object, tuple[str, float]] = {}
         self._beat_due = False
         self._beat_fault: str | None = None
@@ -599,11 +601,13 @@ class HealthMonitor:
             _open.discard(self)
             self._store.flush()
             self._outbox.drain(until)
-            self._worker.stop(max(0.1, until - self._options.clock.monotonic()))
+            has_ended = self._worker.stop(max(0.1, until - self._options.clock.monotonic()))
             if fault := self._store.fault:
                 logger.error("records are lost with this process: %s", fault)
             self._outbox.close()
             self._undo.close()
+            if has_ended:  # a request left behind may still be logged, with its address
+                self._secrets.close()
 
 
 def close_all() -> None:

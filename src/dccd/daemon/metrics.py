@@ -214,10 +214,10 @@ class Notice:
         Destination to the identifier of the message it goes out in; written before the first try.
     told : tuple of str, optional
         Destinations that have it.
-    tries : int, optional
-        Rounds of delivery that failed.
-    next_try_at : float or None, optional
-        Not to be tried before, Unix seconds.
+    tries : mapping of str to int, optional
+        Destination to the rounds of delivery that failed.
+    next_try_at : mapping of str to float, optional
+        Destination to the time before which it is not to be tried, Unix seconds.
     extra : mapping, optional
         Fields of a newer dccd, kept as they are.
     """
@@ -236,8 +236,8 @@ class Notice:
     removed: bool = False
     messages: Mapping[str, str] = field(default_factory=dict)
     told: tuple[str, ...] = ()
-    tries: int = 0
-    next_try_at: float | None = None
+    tries: Mapping[str, int] = field(default_factory=dict)
+    next_try_at: Mapping[str, float] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
 
     @property

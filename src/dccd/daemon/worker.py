@@ -43,13 +43,18 @@ class Worker:
                 return
             self._thread = thread
 
-    def stop(self, timeout: float) -> None:
+    def stop(self, timeout: float) -> bool:
         """End the thread once the work at hand is done.
 
         Parameters
         ----------
         timeout : float
             Seconds after which it is left behind.
+
+        Returns
+        -------
+        bool
+            Whether the thread has ended.
         """
         with self._lock:
             self._stopped = True
@@ -57,6 +62,8 @@ class Worker:
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
+            return not thread.is_alive()
+        return True
 
     def _run(self) -> None:
         delay: float | None = 0.0

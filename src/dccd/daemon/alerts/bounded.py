@@ -52,6 +52,11 @@ _TLSPool.ConnectionCls = _KnownTLS
 
 class _Adapter(HTTPAdapter):
     @override
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.poolmanager.clear()  # a connection that the server kept has no twin
+        return super().send(*args, **kwargs)
+
+    @override
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}

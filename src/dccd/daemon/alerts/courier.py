@@ -84,7 +84,10 @@ class Courier:
             If it did not answer with success.
         """
         try:
-            with bounded(_HEARTBEAT), self._session.get(url, timeout=_HEARTBEAT, stream=True) as response:
+            with (
+                bounded(_HEARTBEAT),
+                self._session.get(url, timeout=_HEARTBEAT, stream=True, allow_redirects=False) as response,
+            ):
                 status = response.status_code
         except Exception as error:  # noqa: BLE001 - the text of whatever it is holds the address
             raise NotSentError(type(error).__name__, retryable=True) from None

@@ -177,7 +177,7 @@ def plan(  # noqa: PLR0913 - keywords
             else:
                 later.append(until)
             continue
-        wait_until = item.last.next_try_at or 0.0
+        wait_until = item.last.next_try_at.get(destination, 0.0)
         # Longer than any pause means that the clock was ahead when it was set.
         if now < wait_until <= now + _LONGEST_PAUSE:
             later.append(wait_until)
@@ -225,7 +225,26 @@ def acknowledge(record: JobRecord, item: Item, destination: str, all_destination
     return replace(record, owed=tuple(notice for notice in owed if not all_destinations <= set(notice.told)))
 
 
-def defer(record: JobRecord, item: Item, now: float, ttl: float, wait: float = 0.0) -> JobRecord:
+def settle(record: JobRecord, live: frozenset[str], now: float, ttl: float) -> JobRecord:
+    """Return the record without the notices that nobody waits for.
+
+    These are what every live destination has, and, while no destination is left alive, what is older than `ttl` and
+    of an incident that is over.
+    """
+    open_incidents = {incident.id for incident in record.incidents}
+
+    def is_wanted(notice: Notice) -> bool:
+        if live:
+            return not live <= set(notice.told)
+        return notice.incident in open_incidents or now - notice.at <= ttl
+
+    owed = tuple(notice for notice in record.owed if is_wanted(notice))
+    return record if len(owed) == len(record.owed) else replace(record, owed=owed)
+
+
+def defer(  # noqa: PLR0913, PLR0917 - all of them differ
+    record: JobRecord, item: Item, destination: str, now: float, ttl: float, wait: float = 0.0
+) -> JobRecord:
     """Return the record after a message failed: tried again in 5 minutes, doubling to an hour, but not before `wait`.
 
     Notices of an incident that is over are dropped at the age of `ttl`.
@@ -233,8 +252,13 @@ def defer(record: JobRecord, item: Item, now: float, ttl: float, wait: float = 0
     ids = {notice.id for notice in item.notices}
 
     def later(notice: Notice) -> Notice:
-        pause = min(300.0 * 2 ** min(notice.tries, 8), _LONGEST_PAUSE)
-        return replace(notice, tries=notice.tries + 1, next_try_at=now + min(max(wait, pause), _LONGEST_PAUSE))
+        tries = notice.tries.get(destination, 0)
+        pause = min(max(wait, 300.0 * 2 ** min(tries, 8)), _LONGEST_PAUSE)
+        return replace(
+            notice,
+            tries={**notice.tries, destination: tries + 1},
+            next_try_at={**notice.next_try_at, destination: now + pause},
+        )
 
     if item.last.event == "resolved" and now - item.last.at > ttl:
         return replace(record, owed=tuple(notice for notice in record.owed if notice.id not in ids))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dccd import files
 from dccd.clock import Clock
-from dccd.daemon.alerts.messages import Destination, Item, Message, Plan, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.messages import Destination, Item, Message, Plan, acknowledge, begin, defer, plan, settle
 from dccd.daemon.alerts.state import AlertState, change_state, read_state
 from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
@@ -104,8 +104,11 @@ class Outbox:
         return bool(self._destinations)
 
     def owes(self) -> bool:
-        """Whether any notice is owed to a destination."""
-        return self.is_on and any(record.owed for record in self._store.snapshot().values())
+        """Whether any notice is owed, after those that nobody waits for are dropped."""
+        if not self.is_on or not any(record.owed for record in self._store.snapshot().values()):
+            return False
+        self._settle()
+        return any(record.owed for record in self._store.snapshot().values())
 
     def deliver(self, *, window: float, patience: float = -1) -> float | None:
         """Send what is due.
@@ -194,8 +197,22 @@ class Outbox:
 
     def _deliver_all(self, window: float) -> list[float | None]:
         state = read_state(self._directory)
-        live = [destination for destination in self._destinations if destination.id not in state.gone]
-        return [self._deliver_to(destination, window, state, live) for destination in live]
+        live = self._live(state)
+        waits = [self._deliver_to(destination, window, state, live) for destination in live]
+        self._settle()
+        return waits
+
+    def _live(self, state: AlertState) -> list[Destination]:
+        return [destination for destination in self._destinations if destination.id not in state.gone]
+
+    def _settle(self) -> None:
+        """Drop what nobody waits for, as destinations come and go."""
+        live = frozenset(destination.id for destination in self._live(read_state(self._directory)))
+        change = partial(settle, live=live, now=self._clock.time(), ttl=self._alerts.outbox_ttl)
+        records = self._store.snapshot()
+        stale = [key for key, record in records.items() if record.owed and change(record) is not record]
+        if stale:
+            self._store.update(dict.fromkeys(stale, change))
 
     def _deliver_to(
         self, destination: Destination, window: float, state: AlertState, live: list[Destination]
@@ -232,18 +249,27 @@ class Outbox:
             self._change(message.items, lambda item: partial(told, item=item))
 
     def _defer(self, destination: Destination, message: Message, error: "NotSentError") -> None:
-        now, ttl = self._clock.time(), self._alerts.outbox_ttl
-        after = self._change(
-            message.items, lambda item: partial(defer, item=item, now=now, ttl=ttl, wait=error.wait or 0.0)
+        later = partial(
+            defer,
+            destination=destination.id,
+            now=self._clock.time(),
+            ttl=self._alerts.outbox_ttl,
+            wait=error.wait or 0.0,
         )
+        after = self._change(message.items, lambda item: partial(later, item=item))
         if error.gone:
             self._forget(destination, str(error))
             return
         left = {notice.id for record in after.values() for notice in record.owed}
         where = f"alert for {message.subject} to {destination.service}"
         if any(item.last.id not in left for item in message.items):
-            logger.error("%s was given up after %d tries: %s", where, message.items[0].last.tries + 1, error)
-        elif message.items[0].last.tries == 0:
+            logger.error(
+                "%s was given up after %d tries: %s",
+                where,
+                message.items[0].last.tries.get(destination.id, 0) + 1,
+                error,
+            )
+        elif destination.id not in message.items[0].last.tries:
             logger.warning("%s was not delivered (%s); it stays owed and is tried again", where, error)
 
     def _forget(self, destination: Destination, reason: str) -> None:

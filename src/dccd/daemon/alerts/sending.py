@@ -28,6 +28,8 @@ READ_TIMEOUT: Final = 10.0
 ATTEMPT: Final = 15.0
 _ANSWER_LIMIT: Final = 4096
 _RETRYABLE: Final = frozenset({408, 425, 429})
+_BODY_COUNTS: Final = frozenset({"slack", "teams"})
+_CUT: Final = "no whole answer in time"
 _GONE: Final = frozenset({404, 410})
 
 
@@ -175,6 +177,9 @@ class Sender:
                 status, given = response.status_code, dict(response.headers)
         except Exception as error:  # noqa: BLE001 - whatever requests, urllib3 and the system make of it
             raise _classify(error, is_over=over.is_set()) from None
+        # A cut looks like an end to those who read: only a success in the status line is beyond doubt.
+        if over.is_set() and (service in _BODY_COUNTS or not 200 <= status < 300):  # noqa: PLR2004
+            raise NotSentError(_CUT, retryable=True)
         self._judge(status, given, answer.decode("utf-8", "replace").strip(), service)
 
     def _judge(self, status: int, headers: Mapping[str, str], answer: str, service: str) -> None:
@@ -246,7 +251,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _classify(error: Exception, *, is_over: bool) -> NotSentError:
     if is_over:
-        return NotSentError(f"no whole answer in {ATTEMPT:.0f} s", retryable=True)
+        return NotSentError(_CUT, retryable=True)
     if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but one that stays
         return NotSentError("its TLS certificate is not trusted", retryable=False)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)

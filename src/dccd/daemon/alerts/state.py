@@ -25,10 +25,13 @@ class Silence:
         When it ends, Unix seconds.
     reason : str, optional
         Why, for those who look.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
     """
 
     until: float
     reason: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def _parse(data: bytes) -> AlertState:
     gone: Any = raw.pop("gone", {})
     try:
         return AlertState(
-            {str(key): Silence(float(item["until"]), str(item.get("reason", ""))) for key, item in silences.items()},
+            {str(key): _silence(**item) for key, item in silences.items()},
             {str(key): str(reason) for key, reason in gone.items()},
             raw,
         )
@@ -133,7 +136,11 @@ def _parse(data: bytes) -> AlertState:
         raise ValueError from None
 
 
+def _silence(until: float, reason: str = "", **extra: object) -> Silence:
+    return Silence(float(until), str(reason), extra)
+
+
 def _encode(state: AlertState) -> bytes:
-    silences = {key: {"until": item.until, "reason": item.reason} for key, item in state.silences.items()}
+    silences = {key: {"until": item.until, "reason": item.reason, **item.extra} for key, item in state.silences.items()}
     body = {"silences": silences, "gone": dict(state.gone), **state.extra}
-    return f"{json.dumps(body, indent=1)}\n".encode("ascii")
+    return f"{json.dumps(body, indent=1, allow_nan=False)}\n".encode("ascii")

@@ -1,12 +1,14 @@
 """The types settings are made of: durations, timeframes, secret addresses, names of pairs."""
 
 import base64
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_settings import NoDecode
 
 from dccd.redact import MASK
 from dccd.units import format_timeframe, parse_duration, parse_timeframe
@@ -71,7 +73,11 @@ def _mask_all(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _split(value: Any) -> Any:  # noqa: ANN401
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _signing(value: str | None) -> str | None:
@@ -118,6 +124,7 @@ SecretAddress = Annotated[
 
 SecretAddresses = Annotated[
     tuple[Address, ...],
+    NoDecode,
     BeforeValidator(_split),
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask_all),
@@ -126,6 +133,7 @@ SecretAddresses = Annotated[
 
 SecretTexts = Annotated[
     tuple[str, ...],
+    NoDecode,
     BeforeValidator(_split),
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask_all),
