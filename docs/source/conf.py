@@ -81,6 +81,7 @@ intersphinx_mapping = {
 }
 
 html_theme = "furo"
+pygments_dark_style = "monokai"  # the default underlines modules as if they were links
 html_title = f"dccd {release}"
 html_show_sphinx = False
 html_copy_source = False

@@ -168,7 +168,10 @@ def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")],
 def demo() -> None:
     """Show everything at work on made-up data; needs no network and no configuration."""
     from dccd.cli.demo import play  # noqa: PLC0415
+    from dccd.daemon import logs  # noqa: PLC0415
 
+    # The story tells of the failures itself.
+    logging.getLogger().addHandler(logs.console(sys.stderr, level=logging.ERROR))
     play(typer.echo)
 
 

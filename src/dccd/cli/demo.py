@@ -1,14 +1,11 @@
 """Everything at work, on loopback: an exchange with made-up candles, a webhook, a job that breaks and recovers."""
 
-import logging
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from dccd.cli.render import results_table, status_table
-from dccd.daemon import logs
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.scheduler import run_once
@@ -29,8 +26,6 @@ def play(say: Callable[[str], None]) -> None:
     say : callable
         Prints a line.
     """
-    # The story tells of the failures itself.
-    logging.getLogger().addHandler(logs.console(sys.stderr, level=logging.ERROR))
     path = Path(tempfile.mkdtemp(prefix="dccd-demo-"))
     with LoopbackExchange() as exchange, WebhookReceiver() as webhook:
         config = CollectorConfig(
