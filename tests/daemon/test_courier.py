@@ -467,6 +467,7 @@ def test_without_apprise_its_destinations_say_which_extra_is_missing(
     assert "s3cret" not in caplog.text
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of apprise
 def test_apprise_brings_a_message_to_what_it_knows(receiver: WebhookReceiver) -> None:
     """Title and text; an address that it does not know is refused for good."""
     pytest.importorskip("apprise", reason="the extra apprise is not installed")
