@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, lines, plan
-from dccd.daemon.metrics import Event, JobRecord, Notice
+from dccd.daemon.metrics import Event, Incident, JobRecord, Notice
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -237,3 +237,11 @@ def test_a_destination_shows_no_secret() -> None:
     assert "s3cret" not in f"{one!r} {one.id} {[one]}"
     assert one.id == Destination("https://example.com/s3cret").id != other.id
     assert len(one.id) == 12
+
+
+def test_an_incident_that_is_over_unseen_in_a_silence_is_muted_whether_or_not_its_end_is_told() -> None:
+    """With `send_resolved` off its end is no notice, but it is over all the same; one that goes on waits."""
+    over, going_on = owing(notice()), replace(owing(notice()), incidents=(Incident("i1", "failing", NOW - 3600),))
+    planned = plan({"a": over, "b": going_on}, HERE, NOW, window=0, new_id="new", silent={"a": NOW + 9, "b": NOW + 9})
+    assert [item.key for item in planned.muted] == ["a"]
+    assert (planned.messages, planned.next_at) == ((), NOW + 9)

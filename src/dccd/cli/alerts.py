@@ -31,7 +31,7 @@ def send_tests(alerts: "AlertConfig", say: Callable[[str], None]) -> bool:
     from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415
 
     now = SYSTEM_CLOCK.time()
-    notice = Notice("test", 1, "firing", now, "test", now, error="This is a test; nothing is wrong")
+    notice = Notice("test", 1, "firing", now, "test", now)
     message = Message(f"msg_{uuid.uuid4().hex}", (Item("TEST/ALERT", (notice,)),))
     courier = Courier(alerts.source or socket.gethostname(), alerts.webhook_secret, SYSTEM_CLOCK, None)
     found, failed = destinations(alerts), 0

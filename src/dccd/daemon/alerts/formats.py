@@ -108,10 +108,8 @@ def _lookalike(message: Message, source: str, now: float) -> dict[str, Any]:
 
 
 def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
-    events = {item.last.event for item in message.items}
-    kind = {"firing": "job.failing", "repeat": "job.failing", "resolved": "job.resolved"}
     return {
-        "type": kind[message.items[0].last.event] if len(events) == 1 else "jobs.changed",
+        "type": _type(message),
         "timestamp": _rfc3339(now),
         "text": _fit(_cut(message, source, now), _GENERIC_LIMIT),
         "data": {"id": message.id, "source": source, "jobs": [_facts(item) for item in message.items]},
@@ -126,6 +124,15 @@ _BODIES: Final[Mapping[str, Callable[[Message, str, float], dict[str, Any]]]] = 
     "slack": _slack,
     "teams": _teams,
 }
+
+
+def _type(message: Message) -> str:
+    if message.items[0].last.kind == "test":
+        return "test"
+    over = {item.last.event == "resolved" for item in message.items}
+    if len(over) > 1:
+        return "jobs.changed"
+    return "job.resolved" if over == {True} else "job.failing"
 
 
 def _facts(item: Item) -> dict[str, Any]:

@@ -23,7 +23,6 @@ _TROUBLE: Final = {
     "failing": ("is failing", "works again"),
     "stale": ("has not run", "runs again"),
     "overrun": ("does not come to an end", "came to an end"),
-    "test": ("is a test of dccd test-alert", "is over"),
     "old data": ("brings no new data", "has new data"),
 }
 
@@ -172,7 +171,8 @@ def plan(  # noqa: PLR0913 - keywords
     muted: list[Item] = []
     for item in _items(records, destination):
         if (until := (silent or {}).get(item.key)) is not None:
-            if item.is_news and item.last.event == "resolved":
+            over = item.last.event == "resolved" or not _is_open(records[item.key], item.last.incident)
+            if item.is_news and over:
                 muted.append(item)
             else:
                 later.append(until)
@@ -194,6 +194,10 @@ def plan(  # noqa: PLR0913 - keywords
         else:
             messages.append(Message(new_id, tuple(fresh)))
     return Plan(tuple(messages), min(later, default=None), tuple(muted))
+
+
+def _is_open(record: JobRecord, incident: str) -> bool:
+    return any(known.id == incident for known in record.incidents)
 
 
 def _items(records: Mapping[str, JobRecord], destination: str) -> Iterable[Item]:
@@ -287,6 +291,8 @@ def lines(message: Message, source: str, now: float) -> list[str]:
     item = message.items[0]
     notice = item.last
     error = [f"Last error: {notice.error}"] if notice.error else []
+    if notice.kind == "test":
+        return [f"[TEST] {source}: this is dccd test-alert; nothing is wrong"]
     if notice.event == "resolved":
         missing = [f"Still missing: {notice.rows_missing} rows"] if notice.rows_missing else []
         return [f"{_headline(item)} on {source}", _course(item), *error, *missing]
@@ -318,7 +324,8 @@ def _course(item: Item) -> str:
     notice = item.last
     lasted = format_duration(notice.at - notice.since)
     data = f", newest data {_stamp(notice.newest_at)}" if notice.newest_at is not None else ""
-    return f"It lasted {lasted}, {_extent(notice)}since {_stamp(notice.since)}{data}"
+    extent = f", {_failures(notice.failures)}" if notice.kind == "failing" else ""
+    return f"It lasted {lasted}{extent} since {_stamp(notice.since)}{data}"
 
 
 def _one_line(item: Item, now: float) -> str:
