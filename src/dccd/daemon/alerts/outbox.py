@@ -191,8 +191,9 @@ class Outbox:
         return None
 
     def close(self) -> None:
-        """Release connections."""
+        """Release connections; a thread that is still at it makes no further try."""
         if self._courier is not None:
+            self._courier.sender.hurry(self._clock.monotonic())
             self._courier.close()
 
     def _deliver_all(self, window: float) -> list[float | None]:
