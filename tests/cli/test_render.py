@@ -4,6 +4,7 @@ import io
 
 from dccd._compat import override
 from dccd.cli.render import alerts_line, results_table, show_progress, status_table, table
+from dccd.daemon.alerts.outbox import destinations
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.metrics import Incident, JobMetrics, JobRecord
 from dccd.daemon.scheduler import JobResult
@@ -82,3 +83,11 @@ def test_a_result_knows_how_it_ended() -> None:
     assert "2023-11-14 22:13" in text
     assert "FAILED" in text
     assert "s3cret" not in text
+
+
+def test_a_destination_that_is_gone_is_not_passed_over_in_silence() -> None:
+    """Who looks at the status sees that alerts have nowhere to go."""
+    alerts = AlertConfig(webhook_url="https://hooks.slack.com/services/T0/B0/s3cret")
+    (destination,) = destinations(alerts)
+    assert alerts_line(alerts) == "alerts: slack"
+    assert alerts_line(alerts, {destination.id}) == "alerts: slack (GONE, set a new address)"

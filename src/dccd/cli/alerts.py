@@ -20,7 +20,15 @@ from dccd.units import format_duration, parse_duration
 if TYPE_CHECKING:
     from dccd.daemon.config import AlertConfig
 
-__all__ = ["drop_record", "end_silence", "list_silences", "send_tests", "set_silence", "silent_keys"]
+__all__ = [
+    "drop_record",
+    "end_silence",
+    "gone_destinations",
+    "list_silences",
+    "send_tests",
+    "set_silence",
+    "silent_keys",
+]
 
 _LONGEST_SILENCE: Final = 366 * 86_400
 
@@ -99,6 +107,11 @@ def list_silences(local_path: Path) -> str:
 def silent_keys(local_path: Path, now: float) -> Collection[str]:
     """Return the keys of the jobs that are silenced."""
     return read_state(local_path / STATE_DIRECTORY).silent(now)
+
+
+def gone_destinations(local_path: Path) -> Collection[str]:
+    """Return the identifiers of the destinations that get nothing more."""
+    return read_state(local_path / STATE_DIRECTORY).gone
 
 
 def drop_record(local_path: Path, key: str) -> str:

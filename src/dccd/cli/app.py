@@ -79,7 +79,7 @@ def start(config: ConfigOption = None) -> None:
 @app.command()
 def status(config: ConfigOption = None) -> None:
     """Show the health of all jobs; opens nothing for writing."""
-    from dccd.cli.alerts import silent_keys  # noqa: PLC0415
+    from dccd.cli.alerts import gone_destinations, silent_keys  # noqa: PLC0415
     from dccd.cli.render import alerts_line, status_table  # noqa: PLC0415
     from dccd.clock import SYSTEM_CLOCK  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
@@ -92,7 +92,7 @@ def status(config: ConfigOption = None) -> None:
     now = SYSTEM_CLOCK.time()
     silent = silent_keys(path, now)
     typer.echo(status_table(records, configured, now, shutil.get_terminal_size().columns, silent))
-    typer.echo(f"data: {path}   {alerts_line(settings.alerts)}")
+    typer.echo(f"data: {path}   {alerts_line(settings.alerts, gone_destinations(path))}")
 
 
 @app.command()

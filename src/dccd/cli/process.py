@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dccd.cli.alerts import gone_destinations
 from dccd.cli.render import alerts_line
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.scheduler import build_histo_scheduler
@@ -47,7 +48,7 @@ def serve(config: "CollectorConfig") -> None:
         scheduler = build_histo_scheduler(config, health, stop=stop)
         count = len(config.jobs_by_key())
         data = config.storage.local_path
-        logger.info("started, jobs: %d, data: %s, %s", count, data, alerts_line(config.alerts))
+        logger.info("started, jobs: %d, data: %s, %s", count, data, alerts_line(config.alerts, gone_destinations(data)))
         scheduler.start()
         while not stop.wait(3600):
             pass

@@ -17,11 +17,14 @@ __all__ = ["alerts_line", "results_table", "show_progress", "status_table", "tab
 _RANK: Final = {"ALERTED": 0, "FAILING": 1, "NEVER": 2, "OK": 3}
 
 
-def alerts_line(alerts: "AlertConfig") -> str:
-    """Return where alerts go, without the address."""
+def alerts_line(alerts: "AlertConfig", gone: Collection[str] = ()) -> str:
+    """Return where alerts go, without the addresses; `gone` are the destinations that said they exist no more."""
     from dccd.daemon.alerts.outbox import destinations  # noqa: PLC0415
 
-    services = [destination.service for destination in destinations(alerts)]
+    services = [
+        f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
+        for destination in destinations(alerts)
+    ]
     return f"alerts: {', '.join(services)}" if services else "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL"
 
 
