@@ -1,5 +1,6 @@
 """Secrets hidden in text."""
 
+import gc
 import threading
 
 import pytest
@@ -45,6 +46,18 @@ def test_a_secret_is_hidden_until_the_last_who_asked_has_ended() -> None:
             pass
         assert "s3cret" not in redact(SECRET)
     assert redact(SECRET) == SECRET
+
+
+def test_a_context_that_is_dropped_hides_for_good_and_does_nothing_when_collected() -> None:
+    """Collection may strike within a change of the registry, in the thread that holds its lock."""
+    context = hide_secrets("dropped-s3cret")
+    context.__enter__()
+    again = hide_secrets("dropped-s3cret")
+    del context
+    gc.collect()
+    assert redact("a dropped-s3cret") == f"a {MASK}"
+    again.__exit__(None, None, None)
+    assert redact("a dropped-s3cret") == "a dropped-s3cret"
 
 
 def test_what_is_too_short_to_be_a_secret_hides_nothing() -> None:

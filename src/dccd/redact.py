@@ -7,8 +7,6 @@ leaves the process through a log or an error message passes `redact`.
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +23,7 @@ _KNOWN_WEBHOOKS: Final = re.compile(
 _USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
 _SHORTEST: Final = 6
 
-_lock: Final = threading.Lock()
+_lock: Final = threading.RLock()  # reentrant: a signal handler may close a monitor within a change
 _secrets: Final[Counter[str]] = Counter()
 _pattern: re.Pattern[str] | None = None
 
@@ -83,8 +81,7 @@ def redact(text: str) -> str:
     return text
 
 
-@contextmanager
-def hide_secrets(*secrets: str) -> Iterator[None]:
+class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names its own
     """Hide secrets in all that passes `redact` while the context lasts.
 
     Parameters
@@ -93,10 +90,10 @@ def hide_secrets(*secrets: str) -> Iterator[None]:
         Addresses or tokens. Of an address, the path and the query are hidden on their own too, as HTTP libraries
         log them without the host.
 
-    Yields
-    ------
-    None
-        Secrets registered twice stay hidden until both contexts have ended.
+    Notes
+    -----
+    Secrets registered twice stay hidden until both contexts have ended. A context that is dropped without being left
+    hides its secrets for good: nothing is done when it is collected, as that may happen within any line of any thread.
 
     Examples
     --------
@@ -104,12 +101,15 @@ def hide_secrets(*secrets: str) -> Iterator[None]:
     ...     print(redact("POST /hook/s3cret-token HTTP/1.1"))
     POST *** HTTP/1.1
     """
-    forms = [form for secret in secrets for form in _forms(secret)]
-    _change(forms, add=True)
-    try:
-        yield
-    finally:
-        _change(forms, add=False)
+
+    def __init__(self, *secrets: str) -> None:
+        self._forms = [form for secret in secrets for form in _forms(secret)]
+
+    def __enter__(self) -> None:
+        _change(self._forms, add=True)
+
+    def __exit__(self, *_: object) -> None:
+        _change(self._forms, add=False)
 
 
 def _forms(secret: str) -> set[str]:
@@ -129,5 +129,5 @@ def _change(forms: list[str], *, add: bool) -> None:
             _secrets.update(forms)
         else:
             _secrets.subtract(forms)
-        live = sorted((form for form, count in _secrets.items() if count > 0), key=len, reverse=True)
+        live = sorted((form for form, count in list(_secrets.items()) if count > 0), key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, live))) if live else None
