@@ -177,11 +177,14 @@ def lock(arguments: list[str]) -> int:
     """Pin every dependency with its hashes, for every platform and for Python 3.11 to 3.14."""
     uv = shutil.which("uv")
     if uv is None:
-        sys.exit("dev.py: lock needs uv, and is the only command that does: install it, see docs.astral.sh/uv")
+        sys.exit("dev.py: lock needs uv, and is the only command that does: install uv first")
     command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--annotation-style=line"]
     command += ["--extra=collect", "pyproject.toml", *arguments]
-    wanted = {"dev": ["--group=dev", "--extra=apprise"], "run": ["--group=build", "--constraint=requirements/dev.txt"]}
+    wanted = {
+        "dev": ["--group=dev", "--extra=apprise", "--extra=metrics", "--extra=migrate"],
+        "run": ["--group=build", "--constraint=requirements/dev.txt"],
+    }
     for kind, selection in wanted.items():
         path = ROOT / "requirements" / f"{kind}.txt"
         check([*command, *selection, f"--output-file=requirements/{kind}.txt"], f"uv could not write {path.name}")
