@@ -254,3 +254,18 @@ def test_the_commands_work_as_processes_of_their_own(data: Path) -> None:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert said in done.stdout
+
+
+def test_a_destination_that_was_gone_and_takes_a_test_is_there_again(
+    dccd: Command, data: Path, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever put the webhook back tries it, and needs to do no more."""
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", receiver.url)
+    receiver.answer(410, 410)
+    with HealthMonitor(data, AlertConfig(webhook_url=receiver.url)) as monitor:
+        monitor.flush()
+    assert read_state(data / ".dccd").gone
+    assert dccd("test-alert")[0] == 1
+    assert read_state(data / ".dccd").gone
+    assert dccd("test-alert")[0] == 0
+    assert not read_state(data / ".dccd").gone

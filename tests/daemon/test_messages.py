@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, lines, plan
+from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.wording import lines
 from dccd.daemon.metrics import Event, Incident, JobRecord, Notice
 
 NOW = 1_700_000_000.0
@@ -30,8 +31,10 @@ def notice(event: Event = "firing", *, number: int = 1, at: float = NOW, inciden
 
 
 def owing(*notices: Notice) -> JobRecord:
-    """Return a record that owes notices."""
-    return JobRecord(owed=notices)
+    """Return a record that owes notices; an incident that nothing says is over is open."""
+    over = {notice.incident for notice in notices if notice.event == "resolved"}
+    still = dict.fromkeys(notice.incident for notice in notices if notice.incident not in over)
+    return JobRecord(incidents=tuple(Incident(name, "failing", NOW - 3600) for name in still), owed=notices)
 
 
 def due(records: Mapping[str, JobRecord], now: float = NOW, *, window: float = 0.0) -> tuple[Message, ...]:
@@ -151,6 +154,13 @@ def test_a_closed_incident_expires_when_it_is_old() -> None:
     assert [left.incident for left in defer(both, Item("a", record.owed), HERE, NOW + 2 * DAY, DAY).owed] == ["i2"]
 
 
+def test_what_was_not_told_of_a_closed_incident_expires_without_its_end_too() -> None:
+    """Where the end of an incident is not to be told, its beginning must not be tried for ever."""
+    record = replace(owing(notice()), incidents=())
+    assert len(failed(record, NOW + DAY).owed) == 1
+    assert failed(record, NOW + DAY + 1).owed == ()
+
+
 def said(*items: Item, source: str = "host-1", now: float = NOW + 60) -> list[str]:
     """Return the lines of a message."""
     return lines(Message("m", items), source, now)
@@ -241,7 +251,7 @@ def test_a_destination_shows_no_secret() -> None:
 
 def test_an_incident_that_is_over_unseen_in_a_silence_is_muted_whether_or_not_its_end_is_told() -> None:
     """With `send_resolved` off its end is no notice, but it is over all the same; one that goes on waits."""
-    over, going_on = owing(notice()), replace(owing(notice()), incidents=(Incident("i1", "failing", NOW - 3600),))
+    over, going_on = replace(owing(notice()), incidents=()), owing(notice())
     planned = plan({"a": over, "b": going_on}, HERE, NOW, window=0, new_id="new", silent={"a": NOW + 9, "b": NOW + 9})
     assert [item.key for item in planned.muted] == ["a"]
     assert (planned.messages, planned.next_at) == ((), NOW + 9)

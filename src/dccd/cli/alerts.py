@@ -18,7 +18,7 @@ from dccd.redact import hide_secrets
 from dccd.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from dccd.daemon.config import AlertConfig
+    from dccd.daemon.config import CollectorConfig
 
 __all__ = [
     "drop_record",
@@ -33,12 +33,15 @@ __all__ = [
 _LONGEST_SILENCE: Final = 366 * 86_400
 
 
-def send_tests(alerts: "AlertConfig", say: Callable[[str], None]) -> bool:
-    """Send a test notice to every destination, and say what each answered; return whether all took it."""
+def send_tests(config: "CollectorConfig", say: Callable[[str], None]) -> bool:
+    """Send a test notice to every destination, and say what each answered; return whether all took it.
+
+    One that was gone and takes it is there again.
+    """
     from dccd.daemon.alerts.courier import Courier  # noqa: PLC0415 - loads requests
     from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415
 
-    now = SYSTEM_CLOCK.time()
+    alerts, now = config.alerts, SYSTEM_CLOCK.time()
     notice = Notice("test", 1, "firing", now, "test", now)
     message = Message(f"msg_{uuid.uuid4().hex}", (Item("TEST/ALERT", (notice,)),))
     courier = Courier(alerts.source or socket.gethostname(), alerts.webhook_secret, SYSTEM_CLOCK, None)
@@ -55,8 +58,17 @@ def send_tests(alerts: "AlertConfig", say: Callable[[str], None]) -> bool:
                 say(f"{destination.service} ({destination.masked}): not delivered: {error}")
             else:
                 say(f"{destination.service} ({destination.masked}): delivered")
+                _welcome_back(config.storage.local_path, destination.id, now)
     courier.close()
     return not failed
+
+
+def _welcome_back(local_path: Path, destination: str, now: float) -> None:
+    def change(state: AlertState) -> AlertState:
+        return replace(state, gone={name: reason for name, reason in state.gone.items() if name != destination})
+
+    if destination in gone_destinations(local_path):
+        change_state(local_path / STATE_DIRECTORY, change, now)
 
 
 def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:

@@ -26,7 +26,12 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="TOML file; default DCCD_CONFIG, ./dccd.toml, then the user's and the site's."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="TOML file; default DCCD_CONFIG, ./dccd.toml, then the user's and the site's.",
+    ),
 ]
 
 
@@ -122,7 +127,7 @@ def send_test_alert(config: ConfigOption = None) -> None:
     from dccd.cli.alerts import send_tests  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
-    raise typer.Exit(0 if send_tests(load_config(config).alerts, typer.echo) else 1)
+    raise typer.Exit(0 if send_tests(load_config(config), typer.echo) else 1)
 
 
 @app.command()
