@@ -1,6 +1,8 @@
 """Settings of Sphinx for the documentation of dccd; the build needs no network."""
 
 import inspect
+import sys
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import Element, Node
@@ -11,6 +13,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.ext.intersphinx import InventoryAdapter, missing_reference
 
 import dccd
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "dccd"
 author = "The dccd developers"
@@ -24,9 +28,10 @@ extensions = [
     "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_copybutton",
+    "commands",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_inventories", "_templates"]
+exclude_patterns = ["_ext", "_inventories", "_templates"]
 default_role = "py:obj"
 nitpicky = True
 
@@ -85,6 +90,7 @@ pygments_dark_style = "monokai"  # the default underlines modules as if they wer
 html_title = f"dccd {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_extra_path = ["_extra"]  # the page that a server shows for an address that is none
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

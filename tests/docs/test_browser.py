@@ -1,0 +1,83 @@
+"""The built site in a browser: the search finds what is there, and nothing complains."""
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from dccd._compat import override
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=20000",
+    "--dump-dom",
+]
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    @override
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(site: Path) -> Iterator[str]:
+    """Serve the site on loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def look(address: str, profile: Path) -> tuple[BeautifulSoup, list[str]]:
+    """Return a page as the browser has made it, and what it wrote to its console."""
+    assert BROWSER is not None
+    done = subprocess.run(
+        [BROWSER, *FLAGS, f"--user-data-dir={profile}", address],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    return BeautifulSoup(done.stdout, "html.parser"), re.findall(r"CONSOLE.*", done.stderr)
+
+
+def test_the_search_finds_the_monitor(address: str, tmp_path: Path) -> None:
+    """By its name, the page of the class among the first; nothing goes wrong on the way."""
+    page, console = look(f"{address}/search.html?q=HealthMonitor", tmp_path)
+    found = [str(link["href"]) for link in page.select("ul.search li a")]
+    assert any("dccd.daemon.health.HealthMonitor.html" in link for link in found[:5]), found
+    assert not console
+
+
+@pytest.mark.parametrize("name", ["index.html", "commands.html", "generated/dccd.daemon.health.HealthMonitor.html"])
+def test_a_page_loads_without_a_complaint(address: str, tmp_path: Path, name: str) -> None:
+    """Its scripts have run: examples have a button to copy them, and headings a link to themselves."""
+    page, console = look(f"{address}/{name}", tmp_path)
+    assert page.select("button.copybtn")
+    assert page.select("a.headerlink")
+    assert page.select("button.theme-toggle")
+    assert not console

@@ -1,0 +1,127 @@
+"""What the README and the guides show: it runs, loads and leads somewhere."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dccd.candles import check_exchange
+from dccd.cli.app import app
+from dccd.cli.demo import play
+from dccd.daemon.config import load_config
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "docs" / "source"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(SOURCE.glob("*.rst"))]
+
+
+def blocks(language: str) -> list[str]:
+    """Return the blocks of the README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """Return what the README types at a prompt, continued lines joined."""
+    text = "\n".join(blocks("console")).replace("\\\n", " ")
+    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+
+
+def test_the_python_of_the_readme_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a comment says `prints`."""
+    monkeypatch.chdir(tmp_path)
+    [block] = blocks("python")
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own text
+    expected = re.findall(r"# prints (.*)$", block, re.MULTILINE)
+    assert expected
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_make_run_prints_the_lines_the_readme_shows() -> None:
+    """In the order shown; numbers and times differ from run to run, `...` stands for lines left out."""
+    [block] = [block for block in blocks("console") if block.startswith("$ make run")]
+    shown = [re.sub(r"\d+", "0", line) for line in block.splitlines()[1:] if line != "..."]
+    said: list[str] = []
+    play(said.append)
+    rest = iter(re.sub(r"\d+", "0", re.sub(r" +", " ", "\n".join(said))).splitlines())
+    missing = [line for line in shown if re.sub(r" +", " ", line) not in rest]  # `in` moves the iterator on
+    assert len(shown) > 3
+    assert not missing
+
+
+def test_environment_variables_alone_are_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the README sets before `dccd start` loads, and its exchange exists."""
+    monkeypatch.chdir(tmp_path)
+    [command] = [command for command in commands() if "DCCD_" in command]
+    words = shlex.split(command)
+    settings = [word.partition("=") for word in words if word.startswith("DCCD_")]
+    assert words[len(settings) :] == ["dccd", "start"]
+    for name, _, value in settings:
+        monkeypatch.setenv(name, value)
+    config = load_config()
+    assert [key for key, _, _ in config.jobs_by_key()] == ["kraken/BTC/USD", "kraken/ETH/USD"]
+    assert config.alerts.webhook_url
+    assert config.storage.local_path.parts[1:] == ("var", "lib", "dccd")
+    for job in config.histo_jobs:
+        check_exchange(job.exchange)
+
+
+def toml_examples() -> list[str]:
+    """Return every TOML file that the README and the guides show."""
+    pattern = re.compile(r"^\.\. code-block:: toml\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+    shown = [match for path in SOURCE.glob("*.rst") for match in pattern.findall(path.read_text(encoding="utf-8"))]
+    return [*blocks("toml"), *(re.sub(r"^   ", "", text, flags=re.MULTILINE) for text in shown)]
+
+
+@pytest.mark.parametrize("text", toml_examples())
+def test_each_file_shown_is_a_configuration(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads, its exchanges exist, and it sets something."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "dccd.toml"
+    path.write_text(text, encoding="utf-8")
+    config = load_config()
+    assert set(tomllib.loads(text)) <= config.model_fields_set
+    assert config.histo_jobs
+    for job in config.histo_jobs:
+        check_exchange(job.exchange)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_each_command_named_exists(path: Path) -> None:
+    """`dccd ...`, `make ...` and `tools/dev.py ...`, at a prompt or in the text."""
+    text = path.read_text(encoding="utf-8")
+    typed = "\n".join(_typed(text))
+    ours = {info.name or (info.callback.__name__ if info.callback else "") for info in app.registered_commands}
+    assert set(re.findall(r"(?<![\w./-])dccd ([a-z][a-z-]*)\b(?! *=)", typed)) <= ours
+    targets = set(re.findall(r"^([a-z]+(?: [a-z]+)*):$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)", typed)) <= {target for line in targets for target in line.split()}
+    scripts = set(re.findall(r"tools/dev\.py ([a-z]+)", typed))
+    assert all(
+        f'add_parser("{script}"' in (ROOT / "tools" / "dev.py").read_text(encoding="utf-8") for script in scripts
+    )
+
+
+def _typed(text: str) -> list[str]:
+    return [quoted or prompted for quoted, prompted in re.findall(r"`+([^`\n]+)`+|^\s*\$ (.*)$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_nothing_is_installed_by_the_name_of_another_project(path: Path) -> None:
+    """On the public index `dccd` is not ours: every installation is from a checkout."""
+    installed = re.findall(r"pip install +(\S+)", path.read_text(encoding="utf-8"))
+    assert all(what.strip("`'\"").startswith(".") for what in installed)
+
+
+def test_each_link_of_the_readme_leads_to_a_file() -> None:
+    """And every page of the site but the landing page is linked."""
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert not [link for link in links if not (ROOT / link).is_file()]
+    pages = {f"docs/source/{path.name}" for path in SOURCE.glob("*.rst")} - {
+        "docs/source/index.rst",
+        "docs/source/changelog.rst",
+    }
+    assert pages <= set(links)
