@@ -101,17 +101,6 @@ def test_what_is_set_aside_keeps_its_content_and_replaces_nothing(tmp_path: Path
     assert (tmp_path / "a.corrupt-19700101T000000Z-2").read_text() == "2"
 
 
-def test_a_lock_that_is_held_times_out(tmp_path: Path) -> None:
-    """As an OSError of its own kind, within the time; it is free again afterwards."""
-    path = tmp_path / "a.lock"
-    with files.file_lock(path, timeout=0):
-        with pytest.raises(TimeoutError), files.file_lock(path, timeout=0.01):
-            pytest.fail("two have it")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with files.file_lock(path, timeout=0):
-        pass
-
-
 @pytest.mark.parametrize(
     ("error", "says"),
     [
@@ -142,3 +131,34 @@ def test_only_old_temporary_files_are_strays(tmp_path: Path) -> None:
     assert not stray.exists()
     assert other.exists()
     files.remove_stray(tmp_path / "missing", now.time())
+
+
+def test_strays_of_a_file_are_those_of_its_writers_alone(tmp_path: Path) -> None:
+    """Beside the file that a link points to."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "a.json")
+    strays = [tmp_path / "real" / name for name in (".a.json.1-2.tmp", ".a.json.77-f.tmp")]
+    others = [tmp_path / "real" / name for name in (".b.json.1-2.tmp", ".a.json.swp", "a.json.1.tmp")]
+    for file in strays + others:
+        file.write_text("")
+    files.remove_strays_of(tmp_path / "link")
+    assert not any(file.exists() for file in strays)
+    assert all(file.exists() for file in others)
+    files.remove_strays_of(tmp_path / "missing" / "a.json")
+
+
+def test_two_writes_never_look_the_same(tmp_path: Path) -> None:
+    """Though the clock of the kernel ticks in milliseconds, and inodes are used again."""
+    path = tmp_path / "a"
+    seen = [files.replace(path, b"same size", fsync=False) for _ in range(500)]
+    assert len(set(seen)) == 500
+
+
+def test_a_content_may_be_written_and_not_published(tmp_path: Path) -> None:
+    """Nothing is there until then."""
+    path = tmp_path / "a"
+    replacement = files.Replacement(path, b"new")
+    assert not path.exists()
+    assert not replacement.is_published()
+    assert replacement.publish() == files.signature(path)
+    assert replacement.is_published()

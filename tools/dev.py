@@ -15,6 +15,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -32,6 +36,7 @@ LINT = {
     "ruff format": ["ruff", "format", "--quiet", "--check"],
     "mypy": ["mypy"],
     "import-linter": ["lint-imports", "--no-logo"],
+    "zizmor": ["zizmor", "--offline", "--no-progress", "--quiet", ".github"],
 }
 BUILD_DOCS = ["sphinx-build", "-n", "-W", "--keep-going", "-E", "-q", "-b", "html", "docs/source", "docs/build/html"]
 
@@ -44,25 +49,33 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("test", help="all checks, pytest last; with arguments, pytest alone with these")
     commands.add_parser("docs", help="build the site into docs/build/html")
     commands.add_parser("lint", help="ruff, mypy and import-linter")
+    commands.add_parser("dist", help="build the wheel and the source distribution, check them, try the wheel alone")
+    commands.add_parser("bench", help="measure dccd beside dccd 2.4.0; --write-docs keeps the figures")
     commands.add_parser("lock", help="rewrite requirements/ from pyproject.toml (needs uv)")
     commands.add_parser("clean", help="remove what tests and builds leave behind, but not .venv")
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command not in {"run", "test", "lock"}:
+    if rest and options.command not in {"run", "test", "bench", "lock"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     os.chdir(ROOT)
-    if options.command == "lock":
-        return lock(rest)
-    if options.command == "clean":
-        return clean()
-    if options.command == "run":
-        set_up("run")
-        return program(["dccd", "demo", *rest])
-    set_up("dev")
-    if options.command == "lint":
-        return finish(failed_steps(LINT))
-    if options.command == "docs":
-        return finish(failed_steps({"docs": BUILD_DOCS}))
-    return test(rest)
+    if options.command in {"lock", "clean"}:
+        return lock(rest) if options.command == "lock" else clean()
+    set_up("run" if options.command == "run" else "dev")
+    actions: dict[str, Callable[[], int]] = {
+        "run": lambda: program(["dccd", "demo", *rest]),
+        "test": lambda: test(rest),
+        "lint": lambda: finish(failed_steps(LINT)),
+        "docs": docs,
+        "bench": lambda: program(["python", "-m", "benchmarks", f"--pip={python_with_pip()}", *rest]),
+        "dist": lambda: program(["python", "tools/dist.py"]),
+    }
+    return actions[options.command]()
+
+
+def docs() -> int:
+    """Build the site and say where it is."""
+    failed = failed_steps({"docs": BUILD_DOCS})
+    say(f"the site: {ROOT / 'docs' / 'build' / 'html' / 'index.html'}")
+    return finish(failed)
 
 
 def set_up(kind: str) -> None:
@@ -180,17 +193,26 @@ def lock(arguments: list[str]) -> int:
         sys.exit("dev.py: lock needs uv, and is the only command that does: install uv first")
     command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--annotation-style=line"]
-    command += ["--extra=collect", "pyproject.toml", *arguments]
+    compiler = [*command, *arguments]
+    command = [*compiler, "pyproject.toml"]
     wanted = {
-        "dev": ["--group=dev", "--extra=apprise", "--extra=metrics", "--extra=migrate"],
-        "run": ["--group=build", "--constraint=requirements/dev.txt"],
+        "dev": ["--group=dev", "--extra=apprise", "--extra=collect", "--extra=metrics", "--extra=migrate"],
+        "run": ["--group=build", "--extra=collect", "--extra=metrics", "--constraint=requirements/dev.txt"],
+        "core": ["--constraint=requirements/dev.txt"],
     }
     for kind, selection in wanted.items():
-        path = ROOT / "requirements" / f"{kind}.txt"
-        check([*command, *selection, f"--output-file=requirements/{kind}.txt"], f"uv could not write {path.name}")
-        if "://" in path.read_text(encoding="utf-8"):
-            sys.exit(f"dev.py: requirements/{path.name} contains an address: remove it from the configuration of uv")
+        compile_to(f"requirements/{kind}.txt", [*command, *selection])
+    collect = ["--extra=collect", "--constraint=requirements/dev.txt"]
+    compile_to("benchmarks/requirements/collect.txt", [*command, *collect])
+    compile_to("benchmarks/requirements/peer.txt", [*compiler, "benchmarks/requirements/peer.in"])
     return 0
+
+
+def compile_to(path: str, command: list[str]) -> None:
+    """Write one file of pinned requirements."""
+    check([*command, f"--output-file={path}"], f"uv could not write {path}")
+    if "://" in (ROOT / path).read_text(encoding="utf-8"):
+        sys.exit(f"dev.py: {path} contains an address: remove it from the configuration of uv")
 
 
 def clean() -> int:

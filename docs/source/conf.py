@@ -29,6 +29,7 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "commands",
+    "settings",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_inventories", "_templates"]

@@ -5,19 +5,23 @@
     DccdError
     ├── ConfigError              a setting is missing, misspelt or out of bounds
     ├── StorageError             a directory or file cannot be used
+    ├── AlreadyRunningError      another daemon is at work on the directory
     ├── MissingExtraError        an optional dependency is not installed
     └── SourceError              an exchange did not give candles
         ├── UnknownSourceError       no exchange of that name
         ├── SourceRefusedError       it will answer the same tomorrow: symbol, permission, geo-block
-        └── SourceUnavailableError   it may work in a while: rate limit, outage, network
+        └── SourceUnavailableError   it may work in a while: outage, network
+            └── RateLimitedError         it was asked too often
 
 Each message says what happened, where, and what to do next, and never holds a secret.
 """
 
 __all__ = [
+    "AlreadyRunningError",
     "ConfigError",
     "DccdError",
     "MissingExtraError",
+    "RateLimitedError",
     "SourceError",
     "SourceRefusedError",
     "SourceUnavailableError",
@@ -48,6 +52,10 @@ class StorageError(DccdError, OSError):
     """A directory or a file cannot be read or written."""
 
 
+class AlreadyRunningError(DccdError):
+    """Another daemon is at work on the directory."""
+
+
 class MissingExtraError(DccdError, ImportError):
     """A feature needs an optional dependency that is not installed."""
 
@@ -66,3 +74,25 @@ class SourceRefusedError(SourceError):
 
 class SourceUnavailableError(SourceError):
     """The exchange cannot answer now, after all retries; asking later may help."""
+
+
+class RateLimitedError(SourceUnavailableError):
+    """The exchange was asked too often; all jobs that ask it leave it alone for a while.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    wait : float, optional
+        Seconds it asks to be left alone, if it says so.
+
+    Examples
+    --------
+    >>> from dccd.errors import RateLimitedError
+    >>> RateLimitedError("kraken: EAPI:Rate limit exceeded", wait=30).wait
+    30
+    """
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait

@@ -6,14 +6,27 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from stat import S_ISLNK
+from typing import Final, NamedTuple
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from dccd.locks import file_lock
+from dccd.system import SYSTEM, System
 
-__all__ = ["Signature", "describe", "file_lock", "remove_stray", "replace", "set_aside", "signature"]
+__all__ = [
+    "Replacement",
+    "Signature",
+    "describe",
+    "file_lock",
+    "remove_stray",
+    "remove_strays_of",
+    "replace",
+    "replace_with",
+    "set_aside",
+    "signature",
+]
 
 PRIVATE: Final = 0o600
+_TEMPORARY: Final = ".tmp"
 _STRAY_AFTER: Final = 3600.0
 _ADVICE: Final = {
     errno.ENOSPC: "the disk is full: free space on it",
@@ -23,6 +36,8 @@ _ADVICE: Final = {
     errno.EPERM: "permission denied: let this user write there",
     errno.ENOENT: "no such directory: create it, or mount its disk",
     errno.ENOTDIR: "a part of the path is a file: move it away",
+    errno.ENAMETOOLONG: "the path is too long: choose a directory nearer to the root",
+    errno.ENODEV: "another disk is in its place: mount the one that was there",
     errno.EIO: "the disk reports an I/O error: check it",
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
 }
@@ -36,12 +51,15 @@ class Signature(NamedTuple):
     mtime_ns: int
 
 
-def signature(path: Path | int) -> Signature | None:
-    """Return the signature of a file, by path or descriptor, or None where there is none."""
+def signature(path: Path | str, system: System = SYSTEM) -> Signature | None:
+    """Return the signature of a file, or None where there is none."""
     try:
-        stat = os.stat(path)
+        return _signature(system.stat(path))
     except FileNotFoundError:
         return None
+
+
+def _signature(stat: os.stat_result) -> Signature:
     return Signature(stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
@@ -51,7 +69,9 @@ def describe(error: OSError) -> str:
     return advice or f"{error.strerror or type(error).__name__}: see the system's log"
 
 
-def replace(path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE) -> Signature:
+def replace(
+    path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
+) -> Signature:
     """Replace the whole content of a file in one step.
 
     Parameters
@@ -64,6 +84,8 @@ def replace(path: Path, data: bytes, *, fsync: bool = True, mode: int | None = P
         Whether to wait until the data are on the disk before the old content goes.
     mode : int or None, optional
         Permissions of the new file, default readable by its owner only; None for what the umask says.
+    system : System, optional
+        What makes the system calls.
 
     Returns
     -------
@@ -75,13 +97,92 @@ def replace(path: Path, data: bytes, *, fsync: bool = True, mode: int | None = P
     OSError
         If it cannot be written; the old content is still there then.
     """
-    return replace_with(path, lambda temporary: _write(temporary, data, mode or 0o666), fsync=fsync)
+    return Replacement(path, data, fsync=fsync, mode=mode, system=system).publish()
+
+
+class Replacement:
+    """The new content of a file, written beside it and ready to take its place.
+
+    Parameters
+    ----------
+    path, data, fsync, mode, system
+        As for `replace`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left behind then.
+    """
+
+    def __init__(
+        self, path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
+    ) -> None:
+        self._system = system
+        self._target = _target(path, system)
+        self._temporary = _temporary(self._target)
+        try:
+            self.signature: Signature = self._write(data, mode or 0o666, fsync=fsync)
+        except BaseException:
+            self._discard()
+            raise
+
+    def publish(self) -> Signature:
+        """Put the new content in its place.
+
+        Returns
+        -------
+        Signature
+            The signature of the file.
+
+        Raises
+        ------
+        OSError
+            If that cannot be done; the old content is still there then.
+        """
+        try:
+            self._system.replace(self._temporary, self._target)
+        except BaseException as error:
+            # A network file system may do it and say that it failed; a signal handler may raise after it was done.
+            published = self.is_published()
+            if not published:
+                self._discard()
+            if not published or not isinstance(error, OSError):
+                raise
+        return self.signature
+
+    def is_published(self) -> bool:
+        """Whether the file is this one."""
+        with suppress(OSError):
+            return signature(self._target, self._system) == self.signature
+        return False
+
+    def _write(self, data: bytes, mode: int, *, fsync: bool) -> Signature:
+        system = self._system
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = system.open(self._temporary, flags, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[system.write(descriptor, view) :]
+            # The kernel's clock ticks in milliseconds, and inodes are used again: only this tells two writes apart.
+            now = time.time_ns()
+            with suppress(OSError):  # a file system without times of its own
+                system.utime(self._temporary, ns=(now, now))
+            if fsync:
+                system.fsync(descriptor)
+            return _signature(system.fstat(descriptor))
+        finally:
+            system.close(descriptor)
+
+    def _discard(self) -> None:
+        with suppress(OSError):
+            self._system.unlink(self._temporary)
 
 
 def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = True) -> Signature:
     """Replace a file by what `write` puts into a temporary file beside it."""
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{time.monotonic_ns():x}.tmp")
+    target = _target(path, SYSTEM)
+    temporary = Path(_temporary(target))
     try:
         write(temporary)
         descriptor = os.open(temporary, os.O_RDWR)
@@ -96,19 +197,27 @@ def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = Tru
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    return Signature(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return _signature(stat)
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    with open(descriptor, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+def _target(path: Path, system: System) -> str:
+    with suppress(FileNotFoundError):
+        if S_ISLNK(system.lstat(path).st_mode):
+            return os.path.realpath(path)
+    return str(path)
+
+
+def _temporary(target: str) -> str:
+    directory, name = os.path.split(target)
+    return os.path.join(directory, f".{name}.{os.getpid()}-{time.monotonic_ns():x}{_TEMPORARY}")
 
 
 def set_aside(path: Path, why: str, now: float) -> Path:
-    """Rename a file to ``{name}.{why}-{UTC time}`` and return its new path; never replace an older one."""
+    """Rename a file to ``{name}.{why}-{UTC time}`` and return its new path; never replace an older one.
+
+    Of a symbolic link it renames what the link points to.
+    """
+    path = Path(_target(path, SYSTEM))
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     for number in range(1, 1000):
         aside = path.with_name(f"{path.name}.{why}-{stamp}" + (f"-{number}" if number > 1 else ""))
@@ -116,11 +225,16 @@ def set_aside(path: Path, why: str, now: float) -> Path:
             continue
         try:
             os.link(path, aside)  # unlike a rename, a link never replaces what is there
-            os.unlink(path)
         except FileExistsError:
             continue
         except OSError:  # a file system without hard links
             os.rename(path, aside)
+            return aside
+        try:
+            os.unlink(path)
+        except OSError:
+            os.unlink(aside)
+            raise
         return aside
     msg = f"{path}: a thousand files are set aside already; move them away"
     raise OSError(errno.EEXIST, msg)
@@ -129,27 +243,17 @@ def set_aside(path: Path, why: str, now: float) -> Path:
 def remove_stray(directory: Path, now: float) -> None:
     """Remove the temporary files that killed writers left an hour ago or earlier."""
     with suppress(OSError):
-        for path in directory.glob(".*.tmp"):
+        for path in directory.glob(f".*{_TEMPORARY}"):
             with suppress(OSError):
                 if now - path.stat().st_mtime > _STRAY_AFTER:
                     path.unlink()
 
 
-def file_lock(path: Path, timeout: float) -> "BaseFileLock":
-    """Return a lock between processes, not reentrant, to be held for the length of one commit.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; it stays when the lock is released, and a stale one never blocks.
-    timeout : float
-        Seconds to wait for another process; then entering raises `filelock.Timeout`, which is an `OSError`.
-
-    Returns
-    -------
-    filelock.BaseFileLock
-        A context manager. It polls every millisecond: at filelock's own 50 ms two busy processes starve each other.
-    """
-    from filelock import FileLock  # noqa: PLC0415 - 15 ms that a reader of metrics never needs
-
-    return FileLock(path, timeout=timeout, poll_interval=0.001, mode=PRIVATE, thread_local=False)
+def remove_strays_of(path: Path) -> None:
+    """Remove the temporary files that killed writers of a file left; the caller holds the lock of all its writers."""
+    target = Path(_target(path, SYSTEM))
+    with suppress(OSError):
+        for stray in list(target.parent.iterdir()):
+            if stray.name.startswith(f".{target.name}.") and stray.name.endswith(_TEMPORARY):
+                with suppress(OSError):
+                    stray.unlink()

@@ -9,7 +9,7 @@ import pytest
 
 from dccd._compat import override
 from dccd.candles import Candle, CcxtSource
-from dccd.errors import SourceRefusedError, SourceUnavailableError
+from dccd.errors import RateLimitedError, SourceRefusedError, SourceUnavailableError
 from dccd.redact import hide_secrets
 from dccd.testing import Answer, LoopbackExchange, ManualClock, candle
 
@@ -279,6 +279,37 @@ def test_a_server_that_hangs_is_left_after_the_timeout(source_of: Open, exchange
             _all(source, "BTC/USDT", HOURS - HOUR, HOURS)
         assert time.monotonic() - began < 5
         exchange.heal()
+        _all(source, "BTC/USDT", HOURS - HOUR, HOURS)
+
+
+def test_what_was_not_answered_is_tried_once_until_it_is(source_of: Open, exchange: LoopbackExchange) -> None:
+    """So that an outage of one pair, or of all, keeps nobody waiting for long; then patience is back."""
+    source = source_of("binance", attempts=3)
+    _all(source, "BTC/USDT", HOURS - HOUR, HOURS)
+    tries = []
+    runs = ((None, "BTC"), (None, "BTC"), (0, "ETH"), (1, "BTC"), (1, "ETH"), (0, "ETH"), (1, "ETH"))
+    for times, pair in ((times, f"{base}/USDT") for times, base in runs):
+        exchange.heal()
+        exchange.fail(pair, times=times)
+        before = _asked(exchange)
+        try:
+            _all(source, pair, HOURS - HOUR, HOURS)
+        except SourceUnavailableError:
+            tries.append(before - _asked(exchange))
+        else:
+            tries.append(_asked(exchange) - before)
+    assert tries == [-3, -1, 1, -1, -1, 1, 2]
+
+
+@pytest.mark.parametrize(("status", "body"), [(429, "slow down"), (418, "banned"), (200, {"code": -1003, "msg": "x"})])
+def test_being_asked_too_often_is_told_apart(
+    source_of: Open, exchange: LoopbackExchange, status: int, body: object
+) -> None:
+    """With the wait the exchange asks for, so that a scheduler can leave it alone."""
+    exchange.fail("BTC/USDT", status=status, body=body, headers={"Retry-After": "900"})
+    with pytest.raises(RateLimitedError, match="asks to wait 15m") as caught:
+        _all(source_of("binance"), "BTC/USDT", HOURS - HOUR, HOURS)
+    assert caught.value.wait == 900
 
 
 def test_a_stop_ends_paging_and_retrying(source_of: Open, exchange: LoopbackExchange) -> None:
@@ -290,7 +321,7 @@ def test_a_stop_ends_paging_and_retrying(source_of: Open, exchange: LoopbackExch
     stop.set()
     assert list(pages) == []
     exchange.fail()
-    with pytest.raises(SourceUnavailableError, match="kraken: BTC/USD 1h: stopped while waiting"):
+    with pytest.raises(SourceUnavailableError, match="kraken: stopped before it was asked"):
         _all(source_of("kraken", stop=stop), "BTC/USD", HOURS - HOUR, HOURS)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.daemon.codec import decode, encode
+from dccd.daemon.codec import LATEST, MOST, decode, encode
 from dccd.daemon.metrics import Incident, JobMetrics, JobRecord, Notice
 
 KNOWN = {f.name for cls in (JobMetrics, JobRecord, Incident, Notice) for f in fields(cls)}
@@ -17,8 +17,8 @@ FOUR = ["last_run_at", "last_success_at", "rows_collected", "errors_count"]
 NOTICE = {"incident": "failing-1", "number": 1, "event": "firing", "at": 5.0, "kind": "failing", "since": 1.0}
 INCIDENT = {"id": "failing-1", "kind": "failing", "since": 1.0}
 
-counts = st.integers(0, 2**70)
-times = st.floats(0, allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 2**100)
+times = st.floats(0, LATEST)
 texts = st.text(max_size=20)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
@@ -136,7 +136,7 @@ def test_fields_of_a_newer_version_are_kept() -> None:
 
 
 @pytest.mark.parametrize("name", ["rows_collected", "errors_count", "runs", "failures"])
-@pytest.mark.parametrize("value", [-1, 1.0, True, "1", None, [], math.nan])
+@pytest.mark.parametrize("value", [-1, 1.0, True, "1", None, [], math.nan, MOST + 1, 10**4000])
 def test_a_count_is_a_whole_number_from_zero(name: str, value: object) -> None:
     """The error names the field."""
     with pytest.raises(ValueError, match=name):
@@ -144,9 +144,9 @@ def test_a_count_is_a_whole_number_from_zero(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["last_run_at", "last_success_at", "last_duration", "failing_since"])
-@pytest.mark.parametrize("value", [-0.5, math.nan, math.inf, -math.inf, True, "1", {}, 10**400])
+@pytest.mark.parametrize("value", [-0.5, math.nan, math.inf, -math.inf, True, "1", {}, 10**400, 1e300, LATEST + 1])
 def test_a_time_is_a_finite_number_from_zero(name: str, value: object) -> None:
-    """The error names the field; none at all is allowed."""
+    """Before the year 10000; the error names the field; none at all is allowed."""
     assert decode({name: None}) == JobRecord()
     with pytest.raises(ValueError, match=name):
         decode({name: value})
@@ -178,3 +178,25 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(raw: object, named: str) -
     """Whoever reads the log knows where to look."""
     with pytest.raises(ValueError, match=named):
         decode(raw)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, NotImplemented, [[math.inf]], {"a": -math.inf}])
+def test_what_could_not_be_written_back_is_refused(value: object) -> None:
+    """In a field of a newer version too: each later write would fail."""
+    for raw in (
+        {"of a newer one": value},
+        {"incidents": [{**INCIDENT, "x": value}]},
+        {"owed": [{**NOTICE, "x": value}]},
+    ):
+        with pytest.raises(ValueError, match="no usable value"):
+            decode(raw)
+
+
+def test_a_value_that_is_too_deep_is_refused() -> None:
+    """It might be written from a deeper stack than it was read in."""
+    deep: object = "x"
+    for _ in range(20):
+        deep = [deep]
+    assert decode({"of a newer one": deep}).extra == {"of a newer one": deep}
+    with pytest.raises(ValueError, match="of a newer one"):
+        decode({"of a newer one": [deep]})

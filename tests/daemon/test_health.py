@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from dccd._compat import override
+from dccd.daemon import stores
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor, JobMetrics, read_metrics
 from dccd.errors import StorageError
@@ -649,3 +650,34 @@ def test_recording_from_a_coroutine_by_a_thread_works(monitor: HealthMonitor) ->
 
     asyncio.run(collect())
     assert monitor.get_metrics()[KEY].rows_collected == 10
+
+
+def test_a_thousand_monitors_leave_nothing_behind(tmp_path: Path) -> None:
+    """No descriptor, thread, handler or store more than before; on one directory and on several."""
+
+    def left() -> dict[str, int]:
+        descriptors = Path("/dev/fd")
+        return {
+            "descriptors": len(list(descriptors.iterdir())) if descriptors.exists() else 0,
+            "threads": threading.active_count(),
+            "handlers": len(logging.getLogger().handlers),
+            "stores": len(stores._shared),
+        }
+
+    before = left()
+    for number in range(1000):
+        with HealthMonitor(tmp_path / str(number % 3), AlertConfig()) as monitor:
+            if number % 100 == 0:
+                monitor.record_success("kraken", "BTC/USD", 1)
+    # What tests before this one left to end may have ended meanwhile.
+    assert {what: count for what, count in left().items() if count > before[what]} == {}
+
+
+def test_two_monitors_of_a_process_share_a_store(tmp_path: Path) -> None:
+    """What one records the other knows at once, and closing one leaves the other alone."""
+    with HealthMonitor(tmp_path, AlertConfig()) as first:
+        with HealthMonitor(tmp_path / "x" / "..", AlertConfig()) as second:
+            second.record_success("kraken", "BTC/USD", 1)
+        assert first.get_metrics()[KEY].rows_collected == 1
+        first.record_success("kraken", "BTC/USD", 1)
+    assert read_metrics(tmp_path)[KEY].rows_collected == 2

@@ -496,7 +496,7 @@ def test_a_heartbeat_that_is_not_taken_is_told_once(
         for _ in range(2):
             monitor.check()
             monitor._work()
-    told = [record for record in caplog.records if record.name == "dccd.daemon.health"]
+    told = [record for record in caplog.records if record.name == "dccd.daemon.watchdog"]
     assert [record.levelname for record in told] == ["WARNING", "INFO", "WARNING"]
     assert "HTTP 500" in told[0].getMessage()
     assert "s3cret" not in caplog.text

@@ -1,11 +1,13 @@
 """The log file of the whole process, on the root logger."""
 
-import io
-import json
+import gc
 import logging
+import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dccd.daemon import logs
-from dccd.daemon.logs import JsonFormatter, SharedRotatingFileHandler, TextFormatter, attach, detach
+from dccd.daemon.logs import SharedRotatingFileHandler, attach, detach
 from dccd.errors import StorageError
 from dccd.redact import hide_secrets
 
@@ -29,18 +31,6 @@ def _all_levels() -> Iterator[None]:
     root.setLevel(logging.DEBUG)
     yield
     root.setLevel(before)
-
-
-@contextmanager
-def bare_root() -> Iterator[logging.Logger]:
-    """Take all handlers from the root logger, as in a program that configured nothing."""
-    root = logging.getLogger()
-    before = root.handlers[:]
-    root.handlers.clear()
-    try:
-        yield root
-    finally:
-        root.handlers[:] = before
 
 
 @contextmanager
@@ -94,13 +84,14 @@ def test_two_monitors_on_one_directory_write_each_line_once(tmp_path: Path) -> N
 
 
 def test_two_directories_both_get_all_lines(tmp_path: Path) -> None:
-    """Each for as long as it is attached."""
+    """Each for as long as it is attached; the one that stays keeps the level."""
     for name in "ab":
         (tmp_path / name).mkdir()
     with attached(tmp_path / "a"):
         with attached(tmp_path / "b"):
             logger.info("both")
         logger.info("first")
+        assert logging.getLogger("dccd").level == logging.INFO
     assert [line.rpartition(" ")[2] for line in read(tmp_path / "a")] == ["both", "first"]
     assert [line.rpartition(" ")[2] for line in read(tmp_path / "b")] == ["both"]
 
@@ -132,46 +123,6 @@ def test_a_level_that_the_program_has_set_stays(tmp_path: Path) -> None:
     assert ours.level == logging.CRITICAL
 
 
-def test_a_console_without_logging_keeps_showing_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A handler on root ends logging's last resort, so a handler for stderr comes along, and goes."""
-    with bare_root() as root:
-        with attached(tmp_path):
-            logger.warning("shown")
-            logger.info("not shown")
-        assert root.handlers == []
-    assert capsys.readouterr().err.count("shown") == 1
-
-
-def test_a_console_with_logging_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The program has said where its log goes."""
-    mine = io.StringIO()
-    with bare_root() as root:
-        root.addHandler(logging.StreamHandler(mine))
-        with attached(tmp_path):
-            logger.warning("once")
-    assert mine.getvalue() == "once\n"
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("first", ["basicConfig", "attach"])
-def test_basic_config_before_or_after_loses_no_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str
-) -> None:
-    """Before, its handler is the only one on the console; after, it does nothing and ours is."""
-    with bare_root() as root:
-        if first == "basicConfig":
-            logging.basicConfig(format="mine %(message)s")
-        with attached(tmp_path):
-            if first == "attach":
-                logging.basicConfig(format="mine %(message)s")
-            logger.warning("shown")
-        assert len(root.handlers) == (1 if first == "basicConfig" else 0)
-    shown = capsys.readouterr().err
-    assert shown.count("shown") == 1
-    assert ("mine" in shown) == (first == "basicConfig")
-    assert len(read(tmp_path)) == 1
-
-
 def test_secrets_are_hidden_in_messages_and_tracebacks(tmp_path: Path) -> None:
     """In text and in JSON."""
     (tmp_path / "json").mkdir()
@@ -187,109 +138,12 @@ def test_secrets_are_hidden_in_messages_and_tracebacks(tmp_path: Path) -> None:
         assert "ConnectionError: ***" in text
 
 
-def test_json_is_one_object_a_line(tmp_path: Path) -> None:
-    """Though a message has several lines, or an error."""
-    with attached(tmp_path, form="json"):
-        logger.info("two\nlines \u2028 %s", "é")
-        try:
-            _ = 1 // 0
-        except ZeroDivisionError:
-            logger.exception("broken")
-    plain, broken = (json.loads(line) for line in read(tmp_path))
-    assert set(plain) == {"time", "level", "logger", "message"}
-    assert (plain["level"], plain["logger"], plain["message"]) == ("INFO", "tests.logs", "two\nlines \u2028 é")
-    assert broken["error"].startswith("Traceback")
-
-
-def test_formatters_need_no_arguments_that_fit() -> None:
-    """A message with a percent sign and no arguments is a message."""
-    record = logging.makeLogRecord({"msg": "100 %", "levelname": "INFO", "name": "x", "created": 0.0})
-    assert TextFormatter().format(record).endswith(" INFO x: 100 %")
-    assert json.loads(JsonFormatter().format(record))["message"] == "100 %"
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[logging.Handler]:
-    """Return a handler whose file holds about ten lines and three backups."""
-    handler = SharedRotatingFileHandler(tmp_path / "a.log", max_bytes=100, backups=3)
-    yield handler
-    handler.close()
-
-
-def emit(handler: logging.Handler, *numbers: int) -> None:
-    """Log lines of ten bytes."""
-    for number in numbers:
-        handler.emit(logging.makeLogRecord({"msg": f"line {number:04}"}))
-
-
-def test_a_file_that_is_full_becomes_a_backup(tmp_path: Path, small: logging.Handler) -> None:
-    """The oldest backup goes; no line is split or doubled."""
-    emit(small, *range(100))
-    names = ["a.log.3", "a.log.2", "a.log.1", "a.log"]
-    assert {file.name for file in tmp_path.iterdir()} == {*names, "a.log.lock"}
-    kept = [line for name in names for line in (tmp_path / name).read_text().splitlines()]
-    assert kept == [f"line {number:04}" for number in range(60, 100)]
-
-
-def test_only_the_first_to_come_rotates(tmp_path: Path, small: logging.Handler) -> None:
-    """One that decided to, while another process did, follows it: a file just begun is no backup."""
-    late = SharedRotatingFileHandler(tmp_path / "a.log", max_bytes=100, backups=3)
-    try:
-        emit(small, *range(10))
-        assert late.shouldRollover(logging.makeLogRecord({}))
-        emit(small, 10)
-        late.doRollover()
-        emit(late, 11)
-    finally:
-        late.close()
-    assert (tmp_path / "a.log").read_text() == "line 0010\nline 0011\n"
-    assert not (tmp_path / "a.log.2").exists()
-
-
 def test_the_page_promises_ten_megabytes_and_five_backups(tmp_path: Path) -> None:
     """By the class that it names."""
     with attached(tmp_path):
         (handler,) = (h for h in logging.getLogger().handlers if isinstance(h, SharedRotatingFileHandler))
         assert isinstance(handler, logging.handlers.RotatingFileHandler)
         assert (handler.maxBytes, handler.backupCount) == (10 * 1024 * 1024, 5)
-
-
-def test_a_file_that_was_deleted_is_opened_anew(tmp_path: Path, small: logging.Handler) -> None:
-    """As somebody who clears a disk does."""
-    emit(small, 1)
-    (tmp_path / "a.log").unlink()
-    emit(small, 2)
-    assert (tmp_path / "a.log").read_text() == "line 0002\n"
-
-
-def test_a_file_that_another_program_rotates_is_followed(tmp_path: Path, small: logging.Handler) -> None:
-    """As logrotate does."""
-    emit(small, 1)
-    (tmp_path / "a.log").rename(tmp_path / "a.log-20261101")
-    emit(small, 2)
-    assert (tmp_path / "a.log").read_text() == "line 0002\n"
-
-
-def test_a_directory_that_vanishes_is_told_once_and_raises_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Neither on the next line nor on closing; when it is back, the log goes on."""
-    directory = tmp_path / "d"
-    directory.mkdir()
-    handler = SharedRotatingFileHandler(directory / "a.log")
-    try:
-        emit(handler, 1)
-        shutil.rmtree(directory)
-        emit(handler, 2, 3)
-        (told,) = capsys.readouterr().err.splitlines()
-        assert "cannot be written" in told
-        directory.mkdir()
-        emit(handler, 4)
-        assert (directory / "a.log").read_text() == "line 0004\n"
-        assert "written again" in capsys.readouterr().err
-        shutil.rmtree(directory)
-    finally:
-        handler.close()
 
 
 def test_detaching_from_a_directory_that_vanished_raises_nothing(tmp_path: Path) -> None:
@@ -304,17 +158,6 @@ def test_detaching_from_a_directory_that_vanished_raises_nothing(tmp_path: Path)
     assert not directory.exists()
 
 
-def test_a_record_that_comes_after_closing_opens_nothing(tmp_path: Path) -> None:
-    """A thread may be on its way to a handler while another takes it away."""
-    handler = SharedRotatingFileHandler(tmp_path / "a.log")
-    handler.close()
-    try:
-        emit(handler, 1)
-        assert handler.stream is None
-    finally:
-        handler.close()
-
-
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     """In one line; and the loggers are as they were."""
     (tmp_path / logs.LOG_FILE).mkdir()
@@ -325,42 +168,235 @@ def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     assert logging.getLogger("dccd").level == logging.NOTSET
 
 
-_WRITER = """
-import logging, sys
-from pathlib import Path
-from dccd.daemon.logs import SharedRotatingFileHandler
+def test_a_level_that_the_program_sets_meanwhile_stays(tmp_path: Path) -> None:
+    """The last to leave takes back only what a monitor has set."""
+    ours = logging.getLogger("dccd")
+    with attached(tmp_path):
+        ours.setLevel(logging.ERROR)
+    assert ours.level == logging.ERROR
 
-handler = SharedRotatingFileHandler(Path(sys.argv[1]), max_bytes=4000, backups=200)
-handler.setFormatter(logging.Formatter("%(message)s"))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(2000):
-    handler.emit(logging.makeLogRecord({"msg": f"{sys.argv[2]}-{number:06}"}))
-handler.close()
+
+def test_a_log_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    """Whoever wants it elsewhere has it there, and two links to one file are one log."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / logs.LOG_FILE).symlink_to(tmp_path / "real.log")
+    with attached(tmp_path / "a"), attached(tmp_path / "b"):
+        logger.info("once")
+    assert (tmp_path / "a" / logs.LOG_FILE).is_symlink()
+    assert len((tmp_path / "real.log").read_text().splitlines()) == 1
+
+
+def test_a_handler_that_was_taken_from_root_comes_back_with_the_next_monitor(tmp_path: Path) -> None:
+    """As programs take it that configure logging after the first."""
+    root = logging.getLogger()
+    with attached(tmp_path):
+        (ours,) = (handler for handler in root.handlers if isinstance(handler, SharedRotatingFileHandler))
+        root.removeHandler(ours)
+        ours.close()
+        logger.info("not in the file")
+        with attached(tmp_path):
+            logger.info("in it")
+    assert len(read(tmp_path)) == 1
+    assert ours not in root.handlers
+
+
+def test_a_thousand_monitors_leave_nothing_behind(tmp_path: Path) -> None:
+    """No handler, thread, descriptor or level; opened and closed in any order, with records between."""
+    (tmp_path / "b").mkdir()
+    descriptors = Path("/proc/self/fd")
+
+    def state() -> tuple[object, ...]:
+        gc.collect()
+        open_files = len(list(descriptors.iterdir())) if descriptors.exists() else 0
+        root = logging.getLogger()
+        known = len(logging._handlerList)  # type: ignore[attr-defined]  # logging.shutdown goes through it
+        return root.handlers[:], logging.getLogger("dccd").level, known, threading.active_count(), open_files
+
+    before = state()
+    for number in range(1000):
+        first, second = attach(tmp_path), attach(tmp_path / "b")
+        logger.info("line %d", number)
+        detach(first if number % 2 else second)
+        detach(second if number % 2 else first)
+    assert state() == before
+    for directory in (tmp_path, tmp_path / "b"):
+        assert [line.rpartition(" ")[2] for line in read(directory)] == [str(number) for number in range(1000)]
+
+
+def test_threads_may_open_and_close_monitors(tmp_path: Path) -> None:
+    """One directory is open as long as anyone needs it, then not at all."""
+
+    def work() -> None:
+        for _ in range(100):
+            with attached(tmp_path):
+                logger.info("line")
+
+    before = logging.getLogger().handlers[:]
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert logging.getLogger().handlers == before
+    assert len(read(tmp_path)) == 800
+
+
+def program(directory: Path, code: str, **environment: str) -> tuple[list[str], list[str]]:
+    """Run a program that attaches to a directory; return its stderr and the log, without times."""
+    lines = f"import logging, logging.config, os, sys, threading, warnings\nfrom pathlib import Path\n{_HELP}\n{code}"
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", lines, str(directory)]
+    unwanted = {"PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS"}
+    variables = {name: value for name, value in os.environ.items() if name not in unwanted}
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=False, timeout=60, env=variables | environment
+    )
+    assert done.returncode == 0, done.stderr
+    log = [line.partition("Z ")[2] for line in read(directory)]
+    return [re.sub(r"^\d\S*Z ", "", line) for line in done.stderr.splitlines()], log
+
+
+_HELP = """
+from dccd.daemon.logs import attach, detach
+directory = Path(sys.argv[1])
+log = logging.getLogger("app")
+FORMAT = "mine %(levelname)s %(message)s"
+CONFIG = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"f": {"format": FORMAT}},
+    "handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}},
+    "root": {"handlers": ["h"]},
+}
+def mine():
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
+def say():
+    log.info("info")
+    log.warning("warning")
+"""
+_OURS = "WARNING app: warning"
+_THEIRS = "mine WARNING warning"
+
+CONSOLES = {
+    "nothing is configured": ("p = attach(directory); say()", [_OURS], [_OURS]),
+    "nothing, and the monitor is closed": ("detach(attach(directory)); say()", ["warning"], []),
+    "basicConfig comes before": (
+        "logging.basicConfig(format=FORMAT); attach(directory); say()",
+        [_THEIRS],
+        [_OURS],
+    ),
+    "basicConfig comes before, and lets INFO pass": (
+        "logging.basicConfig(format=FORMAT, level='INFO'); attach(directory); say()",
+        ["mine INFO info", _THEIRS],
+        ["INFO app: info", _OURS],
+    ),
+    "basicConfig comes after, and does nothing": (
+        "attach(directory); logging.basicConfig(format=FORMAT, level='INFO'); say()",
+        [_OURS],
+        [_OURS],
+    ),
+    "basicConfig comes after the monitor is closed": (
+        "detach(attach(directory)); logging.basicConfig(format=FORMAT); say()",
+        [_THEIRS],
+        [],
+    ),
+    "basicConfig comes after, and takes all handlers away": (
+        "p = attach(directory); say(); logging.basicConfig(format=FORMAT, force=True); say(); detach(p); say()",
+        [_OURS, _THEIRS, _THEIRS],
+        [_OURS],
+    ),
+    "root gets a handler later": (
+        "attach(directory); logging.getLogger().addHandler(mine()); say()",
+        [_THEIRS],
+        [_OURS],
+    ),
+    "the logger has a handler of its own": (
+        "log.addHandler(mine()); attach(directory); say()",
+        [_THEIRS],
+        [_OURS],
+    ),
+    "the logger does not propagate": ("log.propagate = False; attach(directory); say()", ["warning"], []),
+    "a NullHandler asks for silence": (
+        "logging.getLogger().addHandler(logging.NullHandler()); attach(directory); say()",
+        [],
+        [_OURS],
+    ),
+    "dictConfig changes one logger": (
+        "attach(directory);logging.config.dictConfig({'version': 1, 'loggers': {'app': {'level': 'INFO'}}}); say()",
+        [_OURS],
+        ["INFO app: info", _OURS],
+    ),
+    "dictConfig configures root": (
+        "p = attach(directory); logging.config.dictConfig(CONFIG); say(); attach(directory); say(); detach(p)",
+        [_THEIRS, _THEIRS],
+        [_OURS],
+    ),
+    "logging is shut down": ("p = attach(directory); logging.shutdown(); say(); detach(p)", [_OURS], [_OURS]),
+    "a record does not fit": (
+        "attach(directory); log.warning('%d rows', 'many')",
+        ["WARNING app: %d rows (not formatted: TypeError, arguments ('many',))"],
+        ["WARNING app: %d rows (not formatted: TypeError, arguments ('many',))"],
+    ),
+    "it ends without closing anything": ("attach(directory); threading.Thread(target=say).start()", [_OURS], [_OURS]),
+    "its stderr is gone": ("sys.stderr = None; attach(directory); say()", [], [_OURS]),
+    "dccd itself has something to say": (
+        "attach(directory); x = logging.getLogger('dccd.x'); x.info('info'); x.debug('debug')",
+        [],
+        ["INFO dccd.x: info"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONSOLES)
+def test_the_console_shows_what_it_would_show_without_a_monitor(tmp_path: Path, case: str) -> None:
+    """Each warning once, in the program's form where it has one; and all of it is in the file once."""
+    code, shown, logged = CONSOLES[case]
+    assert program(tmp_path, code) == (shown, logged)
+
+
+def test_the_file_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    """And the console shows what it can."""
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    shown, logged = program(tmp_path, 'attach(directory); log.warning("w\\xf6rld \\u2713 \\udce9")', **plain)
+    assert logged == ["WARNING app: wörld ✓ \\udce9"]
+    assert shown == ["WARNING app: w\\xf6rld \\u2713 \\udce9"]
+
+
+_FORK = """
+from dccd.daemon import logs
+p = attach(directory)
+ours = [h for h in logging.getLogger().handlers if isinstance(h, logs.SharedRotatingFileHandler)][0]
+held, done = threading.Event(), threading.Event()
+def hold():
+    with logs._process.lock:
+        ours.acquire()
+        held.set()
+        done.wait()
+        ours.release()
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    log.warning("child")
+    detach(attach(directory))
+    log.warning("child again")
+    detach(p)
+    assert ours not in logging.getLogger().handlers
+    sys.stderr.flush()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+done.set()
+holder.join()
+log.warning("parent")
+detach(p)
 """
 
 
-def test_several_processes_rotate_one_file_and_lose_no_line(tmp_path: Path) -> None:
-    """Two with two thousand lines each and a rollover every few hundred: all are there, once and whole."""
-    path = tmp_path / "a.log"
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _WRITER, path, name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("a", "b")
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
-    assert [writer.communicate(timeout=60)[1] for writer in writers] == ["", ""]
-    lines = [line for file in tmp_path.glob("a.log*") for line in file.read_text().splitlines()]
-    assert sorted(lines) == [f"{name}-{number:06}" for name in "ab" for number in range(2000)]
-    assert len(list(tmp_path.glob("a.log.*"))) > 5
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_logs_to_the_file_of_its_parent(tmp_path: Path) -> None:
+    """Whatever another thread was at when it was forked; and closing there leaves the parent alone."""
+    shown, logged = program(tmp_path, _FORK)
+    assert logged == shown == [f"WARNING app: {text}" for text in ("child", "child again", "parent")]

@@ -1,19 +1,25 @@
 """Jobs run once and by the clock."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from apscheduler import events
 
 from dccd._compat import override
 from dccd.candles import Candle, CandleStore, Series, register_source, unregister_source
-from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
+from dccd.daemon.collector import Collector
+from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.scheduler import build_histo_scheduler, run_histo_job, run_once
-from dccd.errors import SourceRefusedError
-from dccd.testing import Answer, LoopbackExchange
+from dccd.daemon.store import read_records
+from dccd.daemon.tasks import tasks_of
+from dccd.errors import RateLimitedError, SourceRefusedError
+from dccd.testing import Answer, LoopbackExchange, ManualClock
 from dccd.units import parse_timeframe
 
 NAME = "made-up"
@@ -208,21 +214,16 @@ def test_progress_is_told_by_page(tmp_path: Path, source: Flat) -> None:
     assert 0 <= until - reached < 120_000
 
 
-@pytest.mark.parametrize("timeframe", ["1s", "1m", "5m", "1h", "4h", "1d", "3d", "1w", "2w"])
-def test_a_job_runs_after_each_close(tmp_path: Path, timeframe: str) -> None:
-    """Five seconds, whatever the time the process began; weeks begin on Monday."""
-    config = configured(tmp_path, own(timeframe=timeframe))
+def test_a_job_runs_after_each_close_as_the_schedule_says(tmp_path: Path) -> None:
+    """By default five seconds after it."""
+    now = datetime(2026, 11, 18, 13, 37, 11, tzinfo=UTC)
+    config = configured(tmp_path, own(timeframe="1h"))
     (job,) = build_histo_scheduler(config).get_jobs()
-    seconds = config.histo_jobs[0].seconds
-    now = datetime(2026, 11, 18, 13, 37, 11, 500_000, tzinfo=UTC)
-    first = job.trigger.get_next_fire_time(None, now)
-    assert timedelta(0) <= first - now <= timedelta(seconds=seconds)
-    assert job.trigger.get_next_fire_time(first, first) - first == timedelta(seconds=seconds)
-    closed = first - timedelta(seconds=5)
-    if timeframe.endswith("w"):
-        assert (closed.weekday(), closed.hour, closed.minute, closed.second) == (0, 0, 0, 0)
-    else:
-        assert closed.timestamp() % seconds == 0
+    assert job.trigger.get_next_fire_time(None, now) == datetime(2026, 11, 18, 14, 0, 5, tzinfo=UTC)
+    later = config.model_copy(update={"schedule": ScheduleConfig(delay="2m", jitter="10s")})
+    (job,) = build_histo_scheduler(later).get_jobs()
+    due = job.trigger.get_next_fire_time(None, now)
+    assert timedelta(0) <= due - datetime(2026, 11, 18, 14, 2, tzinfo=UTC) <= timedelta(seconds=10)
 
 
 def test_jobs_are_named_by_their_keys_and_share_a_worker_by_exchange(tmp_path: Path) -> None:
@@ -270,3 +271,188 @@ def test_a_failing_job_alerts_nobody_else(tmp_path: Path, source: Flat) -> None:
             run_once(config, health)
         metrics = health.get_metrics()
     assert (metrics[f"{NAME}/A/B"].errors_count, metrics[f"{NAME}/C/D"].errors_count) == (3, 0)
+
+
+def test_fifty_pairs_due_together_all_run(tmp_path: Path, source: Flat) -> None:
+    """One after the other, and none is dropped for being late."""
+    pairs = [f"P{number}/X" for number in range(50)]
+    config, done = configured(tmp_path, own(*pairs, timeframe="1h")), threading.Semaphore(0)
+    with HealthMonitor.from_config(config) as health:
+        scheduler = build_histo_scheduler(config, health)
+        scheduler.add_listener(lambda _: done.release(), events.EVENT_JOB_EXECUTED)
+        scheduler.start()
+        for _ in pairs:
+            assert done.acquire(timeout=60)
+        scheduler.shutdown()
+        assert {metrics.runs for metrics in health.get_metrics().values()} == {1}
+    assert [pair for pair, _ in source.asked] == pairs
+
+
+def test_a_run_that_hangs_is_said_once_and_alerted_as_overrun(
+    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each tick that it misses is left out; APScheduler itself only sends an event."""
+    source.hold, skipped, clock = threading.Event(), threading.Semaphore(0), ManualClock(1_800_000_000)
+    config = configured(tmp_path, own(timeframe="1s"))
+    with HealthMonitor.from_config(config, clock=clock) as health:
+        scheduler = build_histo_scheduler(config, health)
+        scheduler.add_listener(lambda _: skipped.release(), events.EVENT_JOB_MAX_INSTANCES)
+        with caplog.at_level(logging.WARNING):
+            scheduler.start()
+            for _ in range(2):
+                assert skipped.acquire(timeout=60)
+            clock.advance(120)
+            assert health.check() == [f"{NAME}/A/B"]
+        (incident,) = read_records(tmp_path)[f"{NAME}/A/B"].incidents
+        source.hold.set()
+        scheduler.shutdown()
+    assert incident.kind == "overrun"
+    assert [record.message for record in caplog.records if "left out" in record.message] == [
+        f"{NAME}/A/B was due again before its last run ended; such runs are left out"
+    ]
+    assert not [record for record in caplog.records if record.name.startswith("apscheduler")]
+
+
+def test_a_job_that_breaks_off_is_a_failure(tmp_path: Path, source: Flat) -> None:
+    """Even by what no job should raise."""
+    source.trouble["A/B"], broke = SystemExit("odd"), threading.Event()
+    config = configured(tmp_path, own(timeframe="1h"))
+    with HealthMonitor.from_config(config) as health:
+        scheduler = build_histo_scheduler(config, health)
+        scheduler.add_listener(lambda _: broke.set(), events.EVENT_JOB_ERROR)
+        scheduler.start()
+        assert broke.wait(20)
+        scheduler.shutdown()
+        assert health.get_metrics()[f"{NAME}/A/B"].last_error == "SystemExit: odd"
+
+
+def test_series_with_much_to_fetch_take_turns(tmp_path: Path) -> None:
+    """None keeps the others of its exchange waiting, and while one is behind nobody is told that its data are old."""
+    clock, done, order = ManualClock(1_800_000_000), threading.Event(), list[str]()
+
+    class Slow(Flat):
+        @override
+        def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[Sequence[Candle]]:
+            for start in range(since - since % -60_000, until, 6_000_000):
+                order.append(pair)
+                clock.advance(20)  # more than a turn of 15 s
+                yield [(time, 1.0, 1.0, 1.0, 1.0, 0.0) for time in range(start, min(until, start + 6_000_000), 60_000)]
+
+    register_source(NAME, lambda _: Slow())
+    config = configured(tmp_path, own("A/B", "C/D"))
+    try:
+        with HealthMonitor.from_config(config, clock=clock) as health:
+            scheduler = build_histo_scheduler(config, health, clock=clock)
+            left = {f"{NAME}/A/B", f"{NAME}/C/D"}
+
+            def on_end(event: Any) -> None:
+                if event.retval.complete:
+                    left.discard(event.job_id)
+                    if not left:
+                        done.set()
+
+            scheduler.add_listener(on_end, events.EVENT_JOB_EXECUTED)
+            scheduler.start()
+            assert done.wait(30)
+            scheduler.shutdown()
+            metrics = health.get_metrics()[f"{NAME}/A/B"]
+    finally:
+        unregister_source(NAME)
+    assert order[:4] == ["A/B", "C/D", "A/B", "C/D"]
+    assert metrics.rows_collected == CandleStore(tmp_path).read(Series(NAME, "A/B", "1m")).num_rows >= 500
+    assert metrics.runs >= 5
+    assert metrics.newest_at is not None
+    assert metrics.newest_at > 1_800_000_000 - 60
+
+
+def runs(collector: Collector, config: CollectorConfig) -> list[bool]:
+    """Run each task once; return which ended well."""
+    return [collector.run(task).ok for task in tasks_of(config)]
+
+
+def test_a_job_refused_for_good_is_said_once_and_asked_once_an_hour(
+    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It counts as failing at every tick, so that its incident opens and stays open; the others go on."""
+    clock = ManualClock(1_800_000_000)
+    source.trouble["A/B"] = SourceRefusedError("no such pair")
+    config = configured(tmp_path, own("A/B", "C/D"), HistoJob(exchange="krakn", pairs=("E/F",)))
+    with HealthMonitor.from_config(config, clock=clock) as health, caplog.at_level(logging.WARNING):
+        collector = Collector(config, health, clock=clock)
+        for _ in range(70):
+            assert runs(collector, config) == [False, True, False]
+            clock.advance(60)
+        asked, metrics = [pair for pair, _ in source.asked].count("A/B"), health.get_metrics()
+        del source.trouble["A/B"]
+        clock.advance(3600)
+        assert runs(collector, config) == [True, True, False]
+        collector.close()
+    assert asked == 2
+    assert [metrics[f"{NAME}/A/B"].errors_count, metrics["krakn/E/F"].errors_count] == [70, 70]
+    assert metrics[f"{NAME}/A/B"].last_error == "SourceRefusedError: no such pair"
+    assert [record.message for record in caplog.records] == [
+        f"{NAME}/A/B is refused, and asked for again every 1h: no such pair",
+        "krakn/E/F is refused, and asked for again every 1h: no exchange is named 'krakn'; did you mean 'kraken'?",
+    ]
+
+
+def test_an_exchange_asked_too_often_is_left_alone_by_all_its_jobs(
+    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once; a short rest is waited for, in a long one the jobs fail without asking."""
+    clock = ManualClock(1_800_000_000)
+    config = configured(tmp_path, own("A/B", "C/D", "E/F"))
+    with HealthMonitor.from_config(config, clock=clock) as health, caplog.at_level(logging.INFO, "dccd"):
+        collector = Collector(config, health, clock=clock)
+        source.trouble["A/B"] = RateLimitedError("slow down", 600)
+        assert runs(collector, config) == [False, False, False]
+        assert runs(collector, config) == [False, False, False]
+        assert source.asked == [("A/B", "1m")]
+        error = health.get_metrics()[f"{NAME}/C/D"].last_error
+        source.trouble.clear()
+        clock.advance(590)
+        assert runs(collector, config) == [True, True, True]
+        assert clock.waits == (10.0,)
+        collector.close()
+    assert error == f"SourceUnavailableError: {NAME} is left alone until 2027-01-15T08:10:00Z: slow down"
+    said = [record.message for record in caplog.records if record.name == "dccd.daemon.collector"]
+    assert said[0] == f"{NAME} is left alone by all its jobs, at first until 2027-01-15T08:10:00Z: slow down"
+    assert said[1] == f"{NAME} answers again"
+    assert [record.levelname for record in caplog.records].count("WARNING") == 2
+
+
+def test_progress_is_logged_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """However many pages that is."""
+    clock = ManualClock(1_800_000_000)
+
+    class Paged(Flat):
+        @override
+        def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[Sequence[Candle]]:
+            for time in range(since - since % -60_000, until, 60_000):
+                clock.advance(1)
+                yield [(time, 1.0, 1.0, 1.0, 1.0, 0.0)]
+
+    register_source(NAME, lambda _: Paged())
+    config = configured(tmp_path, own())
+    try:
+        collector = Collector(config, clock=clock)
+        with caplog.at_level(logging.INFO, "dccd"):
+            assert runs(collector, config) == [True]
+        collector.close()
+    finally:
+        unregister_source(NAME)
+    told = [record.message for record in caplog.records if "going on" in record.message]
+    assert len(told) == 8
+    assert told[0] == f"{NAME}/A/B: collected up to 2027-01-15T00:40:00Z, going on"
+    assert caplog.records[-1].message == f"{NAME}/A/B: 500 new candles in 500.0 s"
+
+
+@pytest.mark.parametrize(("max_age", "expected"), [(None, 480.0), ("2h", 7200.0), (0, None)])
+def test_how_old_data_may_get_is_up_to_the_job(tmp_path: Path, max_age: object, expected: float | None) -> None:
+    """Pairs that nobody trades for hours are no outage."""
+    config = configured(tmp_path, HistoJob.model_validate({**own().model_dump(), "max_age": max_age}))
+    with HealthMonitor.from_config(config) as health:
+        build_histo_scheduler(config, health)
+    wanted = read_records(tmp_path)[f"{NAME}/A/B"].expected
+    assert wanted is not None
+    assert wanted.max_age == expected

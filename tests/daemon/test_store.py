@@ -1,16 +1,11 @@
 """The records of all jobs in one file."""
 
-import itertools
 import json
 import logging
-import os
 import shutil
-import signal
 import stat
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -60,21 +55,6 @@ def path(directory: Path) -> Path:
     """Return the path of the metrics, in a directory that exists."""
     directory.mkdir(parents=True)
     return directory / METRICS_FILE
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 256 KiB."""
-    mountpoint = tmp_path / "disk"
-    mountpoint.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if not sys.platform.startswith("linux") or os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("only root on Linux can mount a small disk")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", mountpoint], check=False)
-    if done.returncode:
-        pytest.skip("no disk can be mounted here")
-    yield mountpoint
-    subprocess.run([umount, "-l", mountpoint], check=True)
 
 
 def on_disk(directory: Path) -> dict[str, int]:
@@ -277,17 +257,6 @@ def test_records_nobody_touched_are_written_back_as_they_were(path: Path) -> Non
     assert body == {key: value for key, value in untouched.items() if key != "newer/X"}
 
 
-def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
-    """Somebody may keep the file elsewhere."""
-    elsewhere = tmp_path / "elsewhere.json"
-    elsewhere.write_text("{}")
-    path.symlink_to(elsewhere)
-    store = MetricsStore(path.parent)
-    store.update({"a": add})
-    assert path.is_symlink()
-    assert set(json.loads(elsewhere.read_bytes())) == {"a"}
-
-
 def test_a_file_that_was_removed_is_written_again(path: Path) -> None:
     """With all that the store knows."""
     store = MetricsStore(path.parent)
@@ -343,22 +312,6 @@ def test_a_dropped_job_stays_dropped_while_the_disk_is_away(path: Path) -> None:
     path.parent.with_name("away").rename(path.parent)
     assert store.flush()
     assert on_disk(path.parent) == {"b": 1}
-
-
-def test_a_full_disk_delays_and_loses_nothing(disk: Path) -> None:
-    """The old content stays whole meanwhile."""
-    store = MetricsStore(disk / STATE_DIRECTORY)
-    store.update({"a": add})
-    filler = disk / "filler"
-    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
-        file.writelines(itertools.repeat(b"x" * 1024))
-    store.update({"a": add})
-    assert "full" in (fault_of(store) or "\n no fault")
-    assert on_disk(disk / STATE_DIRECTORY) == {"a": 1}
-    filler.unlink()
-    store.update({"a": add})
-    assert fault_of(store) is None
-    assert on_disk(disk / STATE_DIRECTORY) == {"a": 3}
 
 
 def test_a_lock_that_hangs_delays_and_loses_nothing(path: Path) -> None:
@@ -455,41 +408,195 @@ def test_reading_needs_no_store_and_changes_nothing(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [METRICS_FILE]
 
 
-_CHILD = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from dccd.daemon.store import MetricsStore
-
-store = MetricsStore(Path(sys.argv[1]))
-def add(record):
-    return replace(record, metrics=replace(record.metrics, rows_collected=record.metrics.rows_collected + 1))
-while True:
-    sys.stdout.write(f"{store.update({'a': add})['a'].metrics.rows_collected}\\n")
-    sys.stdout.flush()
-"""
+def test_what_killed_writers_left_is_cleared_by_the_next(path: Path) -> None:
+    """With the lock held, so that it belongs to nobody at work; other files are left."""
+    strays = [
+        path.with_name(f".{METRICS_FILE}{rest}.tmp") for rest in (".1-2", ".99-a", ".rejected-19700101T000000Z.1-2")
+    ]
+    others = [path.with_name(name) for name in (f".{METRICS_FILE}.swp", ".alerts.json.1-2.tmp", f"{METRICS_FILE}.tmp")]
+    for file in strays + others:
+        file.write_text("half")
+    MetricsStore(path.parent)
+    assert not any(file.exists() for file in strays)
+    assert all(file.exists() for file in others)
 
 
-def test_a_kill_loses_nothing_that_was_acknowledged(directory: Path) -> None:
-    """Twenty times, each after another number of changes; and it leaves no file that cannot be read."""
-    known = 0
-    for number in range(20):
-        with subprocess.Popen([sys.executable, "-c", _CHILD, directory], stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            for _ in range(1 + 3 * number % 17):
-                known = int(child.stdout.readline())
-            child.send_signal(signal.SIGKILL)
-            known = max([known, *map(int, child.stdout.read().splitlines(keepends=False)[:-1])])
-        assert on_disk(directory)["a"] >= known
-    assert not list(directory.glob("*.corrupt-*"))
+def test_what_a_writer_at_work_has_begun_is_not_cleared(path: Path) -> None:
+    """A store that is opened meanwhile waits for the lock, or does without."""
+    begun = path.with_name(f".{METRICS_FILE}.1-2.tmp")
+    with files.file_lock(path.with_name(f"{METRICS_FILE}.lock"), timeout=0):
+        begun.write_text("half")
+        store = MetricsStore(path.parent)
+        assert begun.exists()
+        assert "another process" in (fault_of(store) or "\n no fault")
+    store.update({"a": add})
+    assert fault_of(store) is None
 
 
-def test_what_killed_writers_left_is_cleared_an_hour_later(path: Path) -> None:
-    """What is younger may belong to a writer at work."""
-    stray = path.with_name(f".{METRICS_FILE}.1-2.tmp")
-    stray.write_text("half")
-    written = stray.stat().st_mtime
-    MetricsStore(path.parent, clock=ManualClock(written + 3500))
-    assert stray.exists()
-    MetricsStore(path.parent, clock=ManualClock(written + 3700))
-    assert not stray.exists()
+def test_a_lock_file_that_was_left_behind_blocks_nobody(path: Path) -> None:
+    """It is the lock that counts, not the file."""
+    path.with_name(f"{METRICS_FILE}.lock").write_text("12345")
+    store = MetricsStore(path.parent)
+    store.update({"a": add})
+    assert (fault_of(store), on_disk(path.parent)) == (None, {"a": 1})
+
+
+def test_while_a_lock_hangs_a_record_waits_for_it_once(path: Path) -> None:
+    """Two seconds at the first; a job that records each second would come to a stop otherwise."""
+    store = MetricsStore(path.parent)
+    with files.file_lock(path.with_name(f"{METRICS_FILE}.lock"), timeout=0):
+        store.update({"a": add})
+        began = time.monotonic()
+        for _ in range(10):
+            store.update({"a": add})
+        assert time.monotonic() - began < 2.0
+    assert store.flush()
+    assert on_disk(path.parent) == {"a": 11}
+
+
+def test_changes_that_wait_are_not_worked_out_again_with_each_record(path: Path) -> None:
+    """A disk that is away for hours does not make recording slower and slower."""
+    store = MetricsStore(path.parent)
+    path.parent.rename(path.parent.with_name("away"))
+    path.parent.write_text("in the way")
+    made: list[int] = []
+
+    def counted(record: JobRecord) -> JobRecord:
+        made.append(1)
+        return add(record)
+
+    for _ in range(50):
+        store.update({"a": counted})
+    assert len(made) == 50
+    path.parent.unlink()
+    path.parent.with_name("away").rename(path.parent)
+    assert store.flush()
+    assert on_disk(path.parent) == {"a": 50}
+
+
+@pytest.mark.parametrize("kind", ["to a file", "to nothing", "to a link", "of a directory"])
+def test_links_stay_and_what_they_point_to_is_written(path: Path, tmp_path: Path, kind: str) -> None:
+    """Whatever was there before."""
+    elsewhere = tmp_path / "else where" / "é.json"
+    elsewhere.parent.mkdir()
+    directory = path.parent
+    if kind == "to a file":
+        elsewhere.write_text("{}")
+        path.symlink_to(elsewhere)
+    elif kind == "to nothing":
+        path.symlink_to(elsewhere)
+    elif kind == "to a link":
+        (tmp_path / "between").symlink_to(elsewhere)
+        path.symlink_to(tmp_path / "between")
+    else:
+        directory = tmp_path / "link" / STATE_DIRECTORY
+        (tmp_path / "link").symlink_to(path.parent.parent)
+        elsewhere = path
+    links = [file for file in tmp_path.rglob("*") if file.is_symlink()]
+    store = MetricsStore(directory)
+    for _ in range(2):
+        store.update({"a": add})
+    assert fault_of(store) is None
+    assert set(json.loads(elsewhere.read_bytes())) == {"a"}
+    assert [file for file in tmp_path.rglob("*") if file.is_symlink()] == links
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_damaged_file_behind_a_link_is_set_aside_where_it_is(path: Path, tmp_path: Path) -> None:
+    """The link stays a link, and what was damaged stays on its disk."""
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text("damage")
+    path.symlink_to(elsewhere)
+    store = MetricsStore(path.parent, clock=ManualClock(0))
+    store.update({"a": add})
+    assert path.is_symlink()
+    assert set(json.loads(elsewhere.read_bytes())) == {"a"}
+    assert elsewhere.with_name("elsewhere.json.corrupt-19700101T000000Z").read_text() == "damage"
+
+
+@pytest.mark.parametrize(
+    "place", ["with spaces and 'quotes'", "日本語 é 🕯", "\udcff", "/".join(["d" * 200] * 15), "%s{}$HOME~"]
+)
+def test_a_directory_may_have_any_name(tmp_path: Path, place: str) -> None:
+    """Three thousand characters too."""
+    directory = tmp_path / place / STATE_DIRECTORY
+    store = MetricsStore(directory)
+    store.update({"a": add})
+    assert fault_of(store) is None
+    assert on_disk(directory) == {"a": 1}
+    (directory / METRICS_FILE).write_bytes(b"damage")
+    store.update({"a": add})
+    assert on_disk(directory) == {"a": 2}
+    assert len(list(directory.glob("*.corrupt-*"))) == 1
+
+
+def test_a_path_that_is_too_long_is_an_error_in_one_line(tmp_path: Path) -> None:
+    """At the start, with what to do."""
+    with pytest.raises(StorageError, match="too long"):
+        MetricsStore(tmp_path / ("d" * 300))
+
+
+def test_a_directory_that_was_removed_from_its_place_is_made_again_at_once(path: Path) -> None:
+    """Its parent is still there, on the same disk: nothing was unmounted."""
+    store = MetricsStore(path.parent)
+    store.update({"a": add})
+    shutil.rmtree(path.parent)
+    store.update({"a": add})
+    assert (fault_of(store), on_disk(path.parent)) == (None, {"a": 2})
+
+
+def test_a_place_that_is_gone_with_its_parent_is_not_made_again(path: Path) -> None:
+    """It may be a disk that was unmounted, or a temporary directory that nobody wants back."""
+    store = MetricsStore(path.parent)
+    shutil.rmtree(path.parent.parent)
+    store.update({"a": add})
+    assert "mount" in (fault_of(store) or "\n no fault")
+    assert not path.parent.parent.exists()
+
+
+def test_of_two_records_with_one_key_the_later_counts_and_the_earlier_is_kept(path: Path) -> None:
+    """As every reader of JSON has it."""
+    path.write_text('{"a": {"rows_collected": 1}, "b": {}, "a": {"rows_collected": 5}}')
+    store = MetricsStore(path.parent)
+    assert rows(store) == 5
+    (aside,) = path.parent.glob("metrics.json.rejected-*")
+    assert json.loads(aside.read_bytes()) == {"a": {"rows_collected": 1}}
+
+
+def test_a_number_of_thousands_of_digits_spoils_one_record(path: Path) -> None:
+    """Python does not read it; the others go on, and it is kept as it was."""
+    digits = "9" * 5000
+    path.write_text(f'{{"bad": {{"runs": {digits}}}, "odd": {{"x": [{digits}]}}, "good": {{"rows_collected": 7}}}}')
+    store = MetricsStore(path.parent)
+    store.update({"good": add})
+    assert on_disk(path.parent) == {"good": 8}
+    (aside,) = path.parent.glob("metrics.json.rejected-*")
+    assert aside.read_text().count(digits) == 2
+
+
+def test_a_file_of_another_program_is_read_in_any_form(path: Path) -> None:
+    """Indented, on one line, with a byte order mark or in UTF-16; dccd writes it as it does."""
+    records = {f"job {number}": {**FOUR, "rows_collected": number} for number in range(300)}
+    for data in (
+        json.dumps(records, indent=2).encode(),
+        json.dumps(records, separators=(",", ":")).encode("utf-8-sig"),
+        json.dumps({**records, "é": FOUR}, ensure_ascii=False).encode("utf-16"),
+        b" \n\t" + json.dumps(records).encode() + b"\r\n ",
+    ):
+        path.write_bytes(data)
+        store = MetricsStore(path.parent)
+        store.update({"job 7": add})
+        there = on_disk(path.parent)
+        assert there.pop("é", 0) == 0
+        assert there == {f"job {number}": number + (number == 7) for number in range(300)}
+        assert not list(path.parent.glob("metrics.json.*-*"))
+
+
+def test_what_another_process_left_alone_is_not_read_again(directory: Path) -> None:
+    """Two busy processes with thousands of jobs would do little else."""
+    first, second = MetricsStore(directory), MetricsStore(directory)
+    first.update({f"job {number}": add for number in range(500)})
+    before = second.snapshot()
+    first.update({"job 7": add})
+    after = second.snapshot()
+    assert [key for key in before if after[key] is not before[key]] == ["job 7"]

@@ -1,5 +1,7 @@
 """What the README and the guides show: it runs, loads and leads somewhere."""
 
+import importlib
+import inspect
 import re
 import shlex
 import tomllib
@@ -54,18 +56,18 @@ def test_make_run_prints_the_lines_the_readme_shows() -> None:
 
 
 def test_environment_variables_alone_are_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the README sets before `dccd start` loads, and its exchange exists."""
+    """What the README gives a container loads, and its exchange exists."""
     monkeypatch.chdir(tmp_path)
     [command] = [command for command in commands() if "DCCD_" in command]
     words = shlex.split(command)
-    settings = [word.partition("=") for word in words if word.startswith("DCCD_")]
-    assert words[len(settings) :] == ["dccd", "start"]
-    for name, _, value in settings:
+    of_image = re.findall(r"DCCD_\S+=\S+", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    for setting in [*of_image, *(word for word in words if word.startswith("DCCD_"))]:
+        name, _, value = setting.partition("=")
         monkeypatch.setenv(name, value)
     config = load_config()
     assert [key for key, _, _ in config.jobs_by_key()] == ["kraken/BTC/USD", "kraken/ETH/USD"]
     assert config.alerts.webhook_url
-    assert config.storage.local_path.parts[1:] == ("var", "lib", "dccd")
+    assert config.storage.local_path == Path("/data")
     for job in config.histo_jobs:
         check_exchange(job.exchange)
 
@@ -125,3 +127,21 @@ def test_each_link_of_the_readme_leads_to_a_file() -> None:
         "docs/source/changelog.rst",
     }
     assert pages <= set(links)
+
+
+def reference() -> list[str]:
+    """Return the full name of each object that the reference has a page for."""
+    text = (SOURCE / "reference.rst").read_text(encoding="utf-8")
+    parts = re.findall(r"^\.\. automodule:: (\S+)\n(.*?)(?=^\.\. automodule|\Z)", text, re.DOTALL | re.MULTILINE)
+    return [
+        f"{module}.{name}" for module, part in parts for name in re.findall(r"^   ([A-Za-z]\w+)$", part, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("name", reference())
+def test_each_page_of_the_reference_has_an_example(name: str) -> None:
+    """Which pytest runs; errors are shown where they are raised, and a protocol where it is implemented."""
+    module, _, attribute = name.rpartition(".")
+    shown = getattr(importlib.import_module(module), attribute)
+    is_exempt = inspect.isclass(shown) and (issubclass(shown, BaseException) or getattr(shown, "_is_protocol", False))
+    assert is_exempt or ">>> " in (inspect.getdoc(shown) or "")

@@ -1,13 +1,12 @@
 """The tables of the documentation: complete, and as the code has it."""
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticUndefined
+import typer.main
+from bs4 import BeautifulSoup
+from typer.core import TyperGroup
 
 import dccd.candles
 import dccd.clock
@@ -15,52 +14,45 @@ import dccd.daemon
 import dccd.errors
 import dccd.testing
 import dccd.units
-from dccd.daemon.config import AlertConfig, HistoJob, LogConfig, StorageConfig
+from dccd.cli.app import app
+from dccd.daemon.config.describe import settings
 from dccd.daemon.metrics import JobMetrics
-from dccd.units import parse_duration
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"
 
 
-def rows(page: str) -> dict[str, str]:
-    """Return the settings that the tables of a page tell, with their defaults."""
-    text = (SOURCE / page).read_text(encoding="utf-8")
-    return dict(re.findall(r"^   \* - \| ``(\w+)``\n +\| (.*)$", text, re.MULTILINE))
-
-
-def documented_settings() -> Iterator[tuple[str, object]]:
-    """Yield each setting as it is written, with its default."""
-    models: list[tuple[str, type[BaseModel]]] = [
-        ("DCCD_STORAGE__", StorageConfig),
-        ("DCCD_ALERTS__", AlertConfig),
-        ("DCCD_LOG__", LogConfig),
-        ("", HistoJob),
-    ]
-    for prefix, model in models:
-        for name, field in model.model_fields.items():
-            yield (f"{prefix}{name.upper()}" if prefix else name), field.default
-
-
-def test_the_tables_of_settings_are_complete() -> None:
-    """Every setting is there and no other, with its default where that is a plain value."""
-    told = rows("deploy.rst")
-    settings = dict(documented_settings())
-    assert set(told) == set(settings)
-    for name, default in settings.items():
-        if default is None or default is PydanticUndefined or default == ():
-            assert told[name] == "required" or told[name].startswith("default: "), name
-            continue
-        text = told[name].removeprefix("default ``").removesuffix("``")
-        if isinstance(default, bool):
-            assert json.loads(text) is default, name
-        elif isinstance(default, float):
-            assert parse_duration(text) == default, name
+def test_every_setting_is_in_the_table_of_its_section(site: Path) -> None:
+    """With its type and its default, and no setting that there is not."""
+    page = BeautifulSoup((site / "settings.html").read_text(encoding="utf-8"), "html.parser")
+    told = {
+        str(lines[0]): lines[1:]
+        for cell in page.select("tr td:first-child")
+        if (lines := [line.get_text() for line in cell.select(".line")])
+    }
+    assert list(told) == [each.variable for each in settings()]
+    for each in settings():
+        kind, default = told[each.variable]
+        assert kind == each.type
+        if each.required:
+            assert default == "required"
+        elif each.default is None:
+            assert default == "not set by default"
         else:
-            assert text == str(default), name
+            assert default == f"default {each.default.strip(chr(34))}"
+
+
+def test_every_command_has_a_section(site: Path) -> None:
+    """With each of its options."""
+    page = BeautifulSoup((site / "commands.html").read_text(encoding="utf-8"), "html.parser")
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        section = page.select_one(f"section#{name}")
+        assert section is not None, name
+        for parameter in command.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else ():
+                assert option in section.get_text(), f"{name} {option}"
 
 
 def test_the_table_of_metrics_json_is_complete() -> None:

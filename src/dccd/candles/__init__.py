@@ -7,6 +7,8 @@ ccxt and storing needs pyarrow, both from the extra ``collect``; importing this 
 
 from dccd.candles.ccxt_source import CcxtSource
 from dccd.candles.collect import Collected, collect
+from dccd.candles.coverage import Coverage, Month, Span
+from dccd.candles.fill import Filled, fill_gaps
 from dccd.candles.series import Candle, Gap, Series
 from dccd.candles.source import (
     CandleSource,
@@ -25,11 +27,16 @@ __all__ = [
     "CandleStore",
     "CcxtSource",
     "Collected",
+    "Coverage",
+    "Filled",
     "Gap",
+    "Month",
     "Series",
     "SourceFactory",
+    "Span",
     "check_exchange",
     "collect",
+    "fill_gaps",
     "known_exchange",
     "open_source",
     "register_source",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from dccd.candles.retries import Retries, TransientError, parse_retry_after
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.errors import MissingExtraError, SourceRefusedError
+from dccd.errors import MissingExtraError, SourceRefusedError, SourceUnavailableError
 from dccd.redact import redact
 
 __all__ = ["CcxtClient", "ccxt_exchanges"]
@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 _LONGEST_TEXT: Final = 300
 _BODY_TIMEOUTS: Final = 3
-_BUSY: Final = frozenset({408, 418, 425, 429})
+_LIMITED: Final = frozenset({418, 429})
+_BUSY: Final = _LIMITED | {408, 425}
 _GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
 # What code that expects another answer raises when it meets nonsense.
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -70,6 +71,9 @@ class _Seen:
 class CcxtClient:
     """An exchange of ccxt whose calls are serialised, throttled, bounded and retried.
 
+    After a call that failed in spite of all tries, nothing is tried more than once until the exchange answers, nor is
+    the same thing until it is answered: an outage is no reason to keep everybody else waiting.
+
     Parameters
     ----------
     name : str
@@ -102,6 +106,8 @@ class CcxtClient:
         self._lock = threading.Lock()
         self._free_at = clock.monotonic()
         self._seen = _Seen()
+        self._unanswered: set[str] = set()
+        self._answers = True
         self.exchange: Any = getattr(self._ccxt, name)({"enableRateLimit": True, "timeout": timeout * 1000})
         # Currencies are details of deposits and withdrawals; loading them costs requests.
         self.exchange.has["fetchCurrencies"] = False
@@ -130,9 +136,18 @@ class CcxtClient:
         SourceRefusedError
             If asking again will not help.
         SourceUnavailableError
-            If the budget of tries and time is used up.
+            If the budget of tries and time is used up, or the work is to stop.
         """
-        return self._retries.call(what, lambda: self._try(what, function))
+        attempts = None if self._answers and what not in self._unanswered else 1
+        try:
+            answer = self._retries.call(what, lambda: self._try(what, function), attempts=attempts)
+        except SourceUnavailableError:
+            self._answers = False
+            self._unanswered.add(what)
+            raise
+        self._answers = True
+        self._unanswered.discard(what)
+        return answer
 
     def answered_with_rows(self) -> bool:
         """Return whether the last answer was made of rows or has an array inside, as each that lists candles does."""
@@ -156,7 +171,8 @@ class CcxtClient:
                     msg = f"{what}: {reason}"
                     raise SourceRefusedError(msg) from None
                 wait = parse_retry_after(self._seen.retry_after, self._clock.time())
-                raise TransientError(reason, wait) from None
+                limited = self._seen.status in _LIMITED or isinstance(error, self._ccxt.RateLimitExceeded)
+                raise TransientError(reason, wait, limited=limited) from None
             except _NONSENSE as error:
                 reason = _one_line(f"made no sense of the answer: {type(error).__name__}: {error}")
                 raise TransientError(reason) from None
@@ -183,28 +199,30 @@ class CcxtClient:
         return self._base_url + parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _throttle(self, cost: float | None = None) -> None:
-        now = self._clock.monotonic()
-        if self._free_at > now:
-            self._clock.wait(self._retries.stop, self._free_at - now)
+        now, stop = self._clock.monotonic(), self._retries.stop
+        if stop.is_set() or (self._free_at > now and self._clock.wait(stop, self._free_at - now)):
+            msg = f"{self.name}: stopped before it was asked"
+            raise SourceUnavailableError(msg)
         spacing = self.exchange.rateLimit * (1.0 if cost is None else cost) / 1000
         self._free_at = max(now, self._free_at) + spacing
 
     def _note(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
         self._seen.status = response.status_code
         self._seen.retry_after = response.headers.get("Retry-After")
-        response.raw = _BoundedBody(response.raw, _BODY_TIMEOUTS * self._timeout)
+        response.raw = _BoundedBody(response.raw, _BODY_TIMEOUTS * self._timeout, self._retries.stop)
 
 
 class _BoundedBody:
-    """The body of an answer, which must have arrived as a whole in time.
+    """The body of an answer, which must have arrived as a whole in time, and before the work is to stop.
 
     A timeout of requests starts anew with each byte, so a server that drips would hold a job for ever. Sockets keep
     the time of the machine, so this does too.
     """
 
-    def __init__(self, raw: Any, seconds: float) -> None:  # noqa: ANN401
+    def __init__(self, raw: Any, seconds: float, stop: threading.Event) -> None:  # noqa: ANN401
         self._raw = raw
         self._seconds = seconds
+        self._stop = stop
         self._ends_at = SYSTEM_CLOCK.monotonic() + seconds
 
     def __getattr__(self, name: str) -> object:
@@ -217,7 +235,7 @@ class _BoundedBody:
         read = getattr(self._raw, "read1", self._raw.read)
         while chunk := read(size, decode_content=decode_content):
             yield chunk
-            if SYSTEM_CLOCK.monotonic() > self._ends_at:
+            if SYSTEM_CLOCK.monotonic() > self._ends_at or self._stop.is_set():
                 self._raw.close()
                 msg = f"the answer was not complete after {self._seconds:g} s"
                 raise ReadTimeout(msg)

@@ -23,6 +23,8 @@ _DAY: Final = 86_400
 _KINDS: Final = frozenset({"spot", "contract", "option"})
 _RELOAD_AFTER: Final = 3600.0
 _COLUMNS: Final = 6
+_ROW: Final = (list, tuple)  # a union, made anew for each of a million rows, costs more than the check
+_NUMBER: Final = (int, float)
 
 
 class CcxtSource:
@@ -233,10 +235,12 @@ def _kind_of_type(name: str) -> str:
 
 
 def _has_time(row: Any) -> bool:  # noqa: ANN401 - whatever came from outside
-    return isinstance(row, list | tuple) and len(row) >= _COLUMNS and isinstance(row[0], int | float)
+    return isinstance(row, _ROW) and len(row) >= _COLUMNS and isinstance(row[0], _NUMBER)
 
 
 def _candle(row: Sequence[Any]) -> Candle:
-    opened, *prices, volume = row[:_COLUMNS]
-    first, high, low, last = (math.nan if price is None else float(price) for price in prices)
-    return int(opened), first, high, low, last, float(volume or 0)
+    opened, first, high, low, last, volume = row[:_COLUMNS]
+    try:
+        return int(opened), float(first), float(high), float(low), float(last), float(volume or 0)
+    except TypeError:  # a price is missing, which makes it no candle
+        return int(opened), math.nan, math.nan, math.nan, math.nan, 0.0

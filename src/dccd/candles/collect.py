@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from dccd.candles.series import Candle, Gap, Series, utc
 from dccd.candles.source import CandleSource
 from dccd.candles.store import CandleStore
+from dccd.clock import SYSTEM_CLOCK, Clock
 
 __all__ = ["Collected", "collect"]
 
@@ -17,6 +18,8 @@ _logger: Final = logging.getLogger("dccd.candles")
 _REFETCHED: Final = 3
 _FIRST: Final = 500
 _HALF_HOUR: Final = 1800
+_BATCH: Final = 10_000
+_BATCH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Collected:
         What is missing in the range asked for, the place where it joins older candles included.
     skipped : int, optional
         Candles that came with a price missing, a number that is not finite, or an impossible open time.
+    complete : bool, optional
+        Whether it went on to the end; False if it was told that this is enough.
 
     Examples
     --------
@@ -48,6 +53,7 @@ class Collected:
     newest: int | None
     gaps: tuple[Gap, ...]
     skipped: int = 0
+    complete: bool = True
 
 
 def collect(  # noqa: PLR0913 - keywords with defaults
@@ -58,12 +64,15 @@ def collect(  # noqa: PLR0913 - keywords with defaults
     start: datetime | None = None,
     now: float,
     progress: Callable[[int, int, int], None] | None = None,
+    enough: Callable[[], bool] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Collected:
-    """Fetch the closed candles that a series lacks, and store them page by page.
+    """Fetch the closed candles that a series lacks, and store them as they come.
 
     It goes on from the newest candle stored, of which it fetches the last three again, as exchanges correct
     them. The candle still open at `now` is never stored, and nothing is ever filled in: what an exchange does not
-    have is reported as a gap. A run that is killed loses at most a page; the next one goes on from there.
+    have is reported as a gap. Candles are written five seconds or 10,000 of them at a time, so that is what a run
+    that is killed loses at most; the next one goes on from there.
 
     Parameters
     ----------
@@ -81,6 +90,11 @@ def collect(  # noqa: PLR0913 - keywords with defaults
     progress : callable, optional
         Called after each page with the number of candles fetched so far, the open time of the newest one and the
         time at which the run ends, both in milliseconds (UTC).
+    enough : callable, optional
+        Asked after each page that brought the series forward; once it returns True the run ends, for the next one to
+        go on from there.
+    clock : Clock, optional
+        Says when it is time to write what came.
 
     Returns
     -------
@@ -113,25 +127,57 @@ def collect(  # noqa: PLR0913 - keywords with defaults
     until = math.floor(now * 1000) - step + 1
     last = store.last(series)
     since = _begin(last, start, until, step)
-    new, fetched, skipped, newest = 0, 0, 0, last
-    for page in source.pages(series.pair, series.timeframe, since, until):
-        inside = [candle for candle in page if since <= candle[0] < until]
-        usable = list(_usable(inside, series.seconds))
-        skipped += len(inside) - len(usable)
-        if not usable:
-            continue
-        new += store.write(series, usable)
-        times = [candle[0] for candle in usable]
-        if newest is None and start is not None:
-            _report_late_start(series, since, min(times))
-        newest = max(times) if newest is None else max(newest, *times)
-        fetched += len(usable)
-        if progress is not None:
-            progress(fetched, newest, until)
+    batch, fetched, skipped, newest, complete = _Batch(store, series, clock), 0, 0, last, True
+    with batch:
+        for page in source.pages(series.pair, series.timeframe, since, until):
+            inside = [candle for candle in page if since <= candle[0] < until]
+            candles = list(usable(inside, series.seconds))
+            skipped += len(inside) - len(candles)
+            if candles:
+                batch.add(candles)
+                times = [candle[0] for candle in candles]
+                if newest is None and start is not None:
+                    _report_late_start(series, since, min(times))
+                newest = max(times) if newest is None else max(newest, *times)
+                fetched += len(candles)
+                if progress is not None:
+                    progress(fetched, newest, until)
+            has_more = newest is not None and newest + step < until
+            if enough is not None and has_more and newest != last and enough():
+                complete = False
+                break
     gaps = tuple(store.gaps(series, since, newest + 1)) if fetched and newest is not None else ()
-    result = Collected(new, fetched, newest, gaps, skipped)
+    result = Collected(batch.new, fetched, newest, gaps, skipped, complete)
     _report(series, last, result)
     return result
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Candles on their way to the store: to write each page on its own would rewrite a month for each."""
+
+    store: CandleStore
+    series: Series
+    clock: Clock
+    new: int = 0
+    _candles: list[Candle] = field(default_factory=list)
+    _began: float = 0.0
+
+    def __enter__(self) -> None:
+        self._began = self.clock.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        # What came before an outage stays.
+        self._write()
+
+    def add(self, candles: Iterable[Candle]) -> None:
+        self._candles.extend(candles)
+        if len(self._candles) >= _BATCH or self.clock.monotonic() - self._began >= _BATCH_SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        candles, self._candles, self._began = self._candles, [], self.clock.monotonic()
+        self.new += self.store.write(self.series, candles)
 
 
 def _begin(last: int | None, start: datetime | None, until: int, step: int) -> int:
@@ -143,7 +189,8 @@ def _begin(last: int | None, start: datetime | None, until: int, step: int) -> i
     return max(0, math.ceil((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
-def _usable(candles: Iterable[Candle], seconds: int) -> Iterator[Candle]:
+def usable(candles: Iterable[Candle], seconds: int) -> Iterator[Candle]:
+    """Yield the candles that can be stored: all numbers finite, and the open time one that candles have."""
     # Longer candles begin where an exchange's day or week does; up to half an hour all agree.
     alignment = seconds * 1000 if _HALF_HOUR % seconds == 0 else 1
     for candle in candles:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from dccd.clock import Clock
-from dccd.errors import SourceUnavailableError
+from dccd.errors import RateLimitedError, SourceUnavailableError
 from dccd.units import format_duration
 
 __all__ = ["Retries", "TransientError", "parse_retry_after"]
@@ -30,12 +30,15 @@ class TransientError(Exception):
         What happened, in one line and without secrets.
     wait : float, optional
         Seconds the exchange asked to wait.
+    limited : bool, optional
+        Whether it was asked too often.
     """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, limited: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
+        self.limited = limited
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
@@ -92,7 +95,7 @@ class Retries:
     attempts: int = 5
     budget: float = 60.0
 
-    def call(self, what: str, function: Callable[[], T]) -> T:
+    def call(self, what: str, function: Callable[[], T], *, attempts: int | None = None) -> T:
         """Return what a function returns, calling it again after each `TransientError`.
 
         Parameters
@@ -101,6 +104,8 @@ class Retries:
             What is asked for, to begin an error message with.
         function : callable
             Does one try.
+        attempts : int, optional
+            Most tries of this call, where that is not the general number.
 
         Returns
         -------
@@ -109,14 +114,17 @@ class Retries:
 
         Raises
         ------
+        RateLimitedError
+            When the budget is used up, and the last try was one too many for the exchange.
         SourceUnavailableError
-            When the budget is used up, or the stop event set.
+            When the budget is used up for another reason, or the stop event set.
         """
         began = self.clock.monotonic()
+        most = self.attempts if attempts is None else attempts
 
         def spent(state: RetryCallState) -> bool:
             elapsed = self.clock.monotonic() - began
-            return state.attempt_number >= self.attempts or elapsed + state.upcoming_sleep > self.budget
+            return state.attempt_number >= most or elapsed + state.upcoming_sleep > self.budget
 
         def sleep(seconds: float) -> None:
             if self.clock.wait(self.stop, seconds):
@@ -129,7 +137,7 @@ class Retries:
             tries = f"{state.attempt_number} {'try' if state.attempt_number == 1 else 'tries'}"
             asked = f"; it asks to wait {format_duration(error.wait)}" if error.wait else ""
             msg = f"{what}: gave up after {tries} in {took}: {error.reason}{asked}"
-            raise SourceUnavailableError(msg)
+            raise RateLimitedError(msg, error.wait) if error.limited else SourceUnavailableError(msg)
 
         return Retrying(
             retry=retry_if_exception_type(TransientError),

@@ -168,12 +168,13 @@ def check_exchange(exchange: str) -> None:
     raise UnknownSourceError(msg)
 
 
-def open_source(
+def open_source(  # noqa: PLR0913 - keywords with defaults
     exchange: str,
     *,
     base_url: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
     timeout: float = 10.0,
+    budget: float = 60.0,
     stop: threading.Event | None = None,
 ) -> CandleSource:
     """Open the source of an exchange: a registered one, else ccxt's.
@@ -188,6 +189,8 @@ def open_source(
         Time and waiting; a registered source does not get it.
     timeout : float, optional
         Seconds an exchange may be silent before a request counts as failed; a registered source does not get it.
+    budget : float, optional
+        Seconds after the first try of a request at which no further one begins; a registered source does not get it.
     stop : threading.Event, optional
         Once set, waiting ends and no further page is asked for; a registered source does not get it.
 
@@ -215,4 +218,4 @@ def open_source(
     factory = _registered.get(exchange)
     if factory is not None:
         return factory(base_url)
-    return CcxtSource(exchange, base_url=base_url, clock=clock, timeout=timeout, stop=stop)
+    return CcxtSource(exchange, base_url=base_url, clock=clock, timeout=timeout, budget=budget, stop=stop)

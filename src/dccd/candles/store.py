@@ -42,6 +42,8 @@ class CandleStore:
         Directory of the store; made by the first write.
     fsync : bool, optional
         Whether a write waits until its candles are on the disk, default true.
+    read_only : bool, optional
+        Whether to change nothing on the disk: a damaged file is refused with a `StorageError` then.
     clock : Clock, optional
         Time, for the names of files set aside.
 
@@ -65,10 +67,13 @@ class CandleStore:
     2 missing from 1970-01-01T00:01:00Z to 1970-01-01T00:02:00Z
     """
 
-    def __init__(self, local_path: str | Path, *, fsync: bool = True, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, local_path: str | Path, *, fsync: bool = True, read_only: bool = False, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         parquet.require_pyarrow()
         self._root = Path(local_path)
         self._fsync = fsync
+        self._read_only = read_only
         self._clock = clock
         self._swept: set[Path] = set()
         self._sweeping = threading.Lock()
@@ -91,8 +96,11 @@ class CandleStore:
         Raises
         ------
         StorageError
-            If a file cannot be written; months written before it stay written.
+            If a file cannot be written, or the store is read-only; months written before it stay written.
         """
+        if self._read_only:
+            msg = f"{self._root} is open for reading only"
+            raise StorageError(msg)
         by_time = {candle[0]: candle for candle in candles}
         if not by_time:
             return 0
@@ -243,6 +251,9 @@ class CandleStore:
 
     def _set_aside(self, path: Path) -> None:
         """Set a damaged file aside, unless a writer has replaced it by a good one meanwhile."""
+        if self._read_only:
+            msg = f"{path} is damaged: move it away, and have dccd gaps --fill fetch its candles again"
+            raise StorageError(msg)
         with self._locked(path.parent):
             try:
                 parquet.read(path)

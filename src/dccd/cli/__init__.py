@@ -2,20 +2,21 @@
 
 import sys
 
-from dccd.errors import ConfigError, DccdError
+from dccd.errors import AlreadyRunningError, ConfigError, DccdError
 from dccd.redact import redact
 
 __all__ = ["main"]
 
 EX_FAILED = 1
+EX_BUSY = 75
 EX_CONFIG = 78
 
 
 def main() -> None:
     """Run the command with the arguments of the process, and exit.
 
-    Exit codes: 0 all well, 1 a job failed or an error, 2 wrong usage, 78 a configuration that cannot be used,
-    130 interrupted.
+    Exit codes: 0 all well, 1 a job failed or an error, 2 wrong usage, 75 another daemon is at work on the
+    directory, 78 a configuration that cannot be used, 130 interrupted.
     """
     from dccd.cli.app import app  # noqa: PLC0415 - typer, only for those who run the command
 
@@ -23,6 +24,8 @@ def main() -> None:
         app(prog_name="dccd")
     except ConfigError as error:
         sys.exit(_say(error, EX_CONFIG))
+    except AlreadyRunningError as error:
+        sys.exit(_say(error, EX_BUSY))
     except DccdError as error:
         sys.exit(_say(error, EX_FAILED))
     except BrokenPipeError:

@@ -1,22 +1,22 @@
 """The commands of ``dccd`` and their options."""
 
 import logging
-import shutil
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 import dccd
-from dccd.units import format_duration
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -56,69 +56,184 @@ def options(
 def run(config: ConfigOption = None) -> None:
     """Bring all series up to date, once; exit 1 if a job failed."""
     from dccd.cli.process import stopped_by_signals  # noqa: PLC0415 - each command loads what it needs
-    from dccd.cli.render import results_table, show_progress  # noqa: PLC0415
+    from dccd.cli.progress import progress_bars  # noqa: PLC0415
+    from dccd.cli.render import results_table  # noqa: PLC0415
     from dccd.daemon.health import HealthMonitor  # noqa: PLC0415
     from dccd.daemon.scheduler import run_once  # noqa: PLC0415
 
     settings = _jobs(config)
     _configure_logging(settings, sys.stderr, logging.ERROR)
-    with HealthMonitor.from_config(settings) as health, stopped_by_signals() as stop:
-        progress = show_progress(sys.stderr)
+    with (
+        stopped_by_signals(settings.alerts.shutdown_timeout) as stop,
+        HealthMonitor.from_config(settings) as health,
+        progress_bars(sys.stderr, settings) as progress,
+    ):
         results = run_once(settings, health, stop=stop, progress=progress)
-    if progress is not None:
-        sys.stderr.write("\r\x1b[K")
     typer.echo(results_table(results))
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
 
 
 @app.command()
-def start(config: ConfigOption = None) -> None:
-    """Keep all series up to date until stopped by SIGTERM or SIGINT."""
-    from dccd.cli.process import serve  # noqa: PLC0415
+def start(
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another start on the directory to end.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Keep all series up to date until stopped by SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    from dccd.cli.process import run_daemon  # noqa: PLC0415
 
-    settings = _jobs(config)
-    _configure_logging(settings, sys.stdout, logging.DEBUG)
-    serve(settings)
+    def configure(settings: "CollectorConfig") -> None:
+        _configure_logging(settings, sys.stdout, logging.DEBUG)
+
+    run_daemon(partial(_jobs, config), configure, wait=wait)
 
 
 @app.command()
-def status(config: ConfigOption = None) -> None:
-    """Show the health of all jobs; opens nothing for writing."""
-    from dccd.cli.alerts import gone_destinations, silent_keys  # noqa: PLC0415
-    from dccd.cli.render import alerts_line, status_table  # noqa: PLC0415
-    from dccd.clock import SYSTEM_CLOCK  # noqa: PLC0415
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    interval: Annotated[str, typer.Option(metavar="TIME", help="Time between two looks with --watch.")] = "2s",
+    config: ConfigOption = None,
+) -> None:
+    """Show the health of all jobs and of the daemon; opens nothing for writing."""
+    from dccd.cli.status import show_status, watch_status  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
-    from dccd.daemon.store import read_records  # noqa: PLC0415
 
     settings = load_config(config)
-    path = settings.storage.local_path
-    records = read_records(path)
-    configured = [key for key, _, _ in settings.jobs_by_key()]
-    now = SYSTEM_CLOCK.time()
-    silent = silent_keys(path, now)
-    typer.echo(status_table(records, configured, now, shutil.get_terminal_size().columns, silent))
-    typer.echo(f"data: {path}   {alerts_line(settings.alerts, gone_destinations(path))}")
+    if watch:
+        watch_status(settings, sys.stdout, interval, as_json=as_json)
+    else:
+        show_status(settings, sys.stdout, as_json=as_json)
+
+
+@app.command()
+def healthcheck(
+    *,
+    max_age: Annotated[str, typer.Option(metavar="TIME", help="Time without a tick that is too long.")] = "2m",
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Fail while a job that is not silenced is alerted, too.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print one line and exit 0 if the daemon is well, 1 if it is not: for a container's health check."""
+    from dccd.cli.probe import healthcheck as probe  # noqa: PLC0415
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+
+    well, line = probe(load_config(config), max_age, jobs=jobs)
+    typer.echo(line)
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
+def metrics(
+    textfile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write them there, in one step, for node_exporter.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print metrics for Prometheus, or write them to a file; needs the extra metrics."""
+    from dccd.cli.probe import metrics as collected  # noqa: PLC0415
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+    from dccd.daemon.exporter import write_textfile  # noqa: PLC0415
+
+    data = collected(load_config(config))
+    if textfile is None:
+        typer.echo(data.decode(), nl=False)
+    else:
+        write_textfile(textfile, data)
 
 
 @app.command()
 def validate(config: ConfigOption = None) -> None:
-    """Check the configuration and that each exchange is known; asks no network."""
-    from dccd.candles import check_exchange  # noqa: PLC0415
-    from dccd.cli.render import alerts_line  # noqa: PLC0415
-    from dccd.errors import ConfigError, UnknownSourceError  # noqa: PLC0415
+    """Check the configuration and that each exchange is known; print each setting with its source. Asks no network."""
+    from dccd.cli.settings import show_settings  # noqa: PLC0415
+    from dccd.daemon.config.load import trace_config  # noqa: PLC0415
 
-    settings = _jobs(config)
-    problems = []
-    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
-        try:
-            check_exchange(name)
-        except UnknownSourceError as error:
-            problems.append(f"histo_jobs: {error}")
-    if problems:
-        raise ConfigError("\n".join(problems))
-    for key, job, _ in settings.jobs_by_key():
-        typer.echo(f"{key}  every {format_duration(job.seconds)}")
-    typer.echo(f"data: {settings.storage.local_path}   {alerts_line(settings.alerts)}")
+    _jobs(config)
+    show_settings(trace_config(config), typer.echo)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("dccd.toml"),
+) -> None:
+    """Write a configuration file to begin with, every setting explained; an existing one is left alone."""
+    from dccd.cli.settings import initialise  # noqa: PLC0415
+
+    typer.echo(initialise(path))
+
+
+@app.command()
+def env() -> None:
+    """Print every environment variable with its type, its default and its meaning."""
+    from dccd.cli.settings import environment  # noqa: PLC0415
+
+    typer.echo(environment())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of dccd.toml, for editors.
+
+    Save it as dccd.schema.json beside dccd.toml, and begin that file with the line "#:schema ./dccd.schema.json".
+    """
+    from dccd.daemon.config.describe import json_schema  # noqa: PLC0415
+
+    typer.echo(json_schema(), nl=False)
+
+
+@app.command()
+def migrate(
+    source: Annotated[Path, typer.Argument(metavar="CONFIG_YML", help="Configuration of dccd 2.x.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = Path("dccd.toml"),
+) -> None:
+    """Carry a configuration of dccd 2.x over; needs the extra migrate. Run it where 2.x was started."""
+    from dccd.cli.settings import migrate_file  # noqa: PLC0415
+
+    for line in migrate_file(source, output):
+        typer.echo(line)
+
+
+@app.command()
+def gaps(  # noqa: PLR0913 - options
+    *,
+    exchange: Annotated[str | None, typer.Option(help="Series of this exchange only.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Series of this pair only.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Series of this timeframe only.")] = None,
+    fill: Annotated[bool, typer.Option("--fill", help="First ask the exchange again for what is missing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the candles missing between those that are stored; with --fill exit 1 if an exchange did not answer."""
+    from dccd.cli.candles import Wanted, show_gaps  # noqa: PLC0415
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+
+    settings, wanted = load_config(config), Wanted(exchange, pair, timeframe)
+    _configure_logging(settings, sys.stderr, logging.ERROR)
+    warn = partial(typer.echo, err=True)
+    answered = show_gaps(settings, wanted, say=typer.echo, warn=warn, fill=fill, as_json=as_json)
+    raise typer.Exit(0 if answered else 1)
+
+
+@app.command()
+def export(  # noqa: PLR0913 - options
+    *,
+    exchange: Annotated[str, typer.Option(help="As the configuration names it.")],
+    pair: Annotated[str, typer.Option(help="BASE/QUOTE.")],
+    timeframe: Annotated[str, typer.Option(help="1m, 1h, 1d.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="It ends in .csv or .parquet.")],
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="First open time, in UTC.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Open time to stop before, in UTC.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Write the candles of one series to a CSV or Parquet file."""
+    from dccd.cli.candles import export_series  # noqa: PLC0415
+    from dccd.daemon.config import load_config  # noqa: PLC0415
+
+    wanted = (exchange, pair, timeframe)
+    typer.echo(export_series(load_config(config), wanted, output, start=start, end=end, force=force))
 
 
 @app.command("test-alert")
@@ -187,9 +302,10 @@ def _path(config: Path | None) -> Path:
 
 
 def _jobs(path: Path | None) -> "CollectorConfig":
-    """Return the configuration; one without jobs is an error."""
+    """Return the configuration; one without jobs is an error, and so is an extra that its jobs need and lack."""
+    from dccd.candles import check_exchange  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
-    from dccd.errors import ConfigError  # noqa: PLC0415
+    from dccd.errors import ConfigError, UnknownSourceError  # noqa: PLC0415
 
     settings = load_config(path)
     if not settings.histo_jobs:
@@ -198,16 +314,25 @@ def _jobs(path: Path | None) -> "CollectorConfig":
             'or set DCCD_HISTO_JOBS=\'[{"exchange": "kraken", "pairs": ["BTC/USD"]}]\''
         )
         raise ConfigError(msg)
+    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
+        with suppress(UnknownSourceError):  # its jobs fail, and the others run
+            check_exchange(name)
     return settings
 
 
-def _configure_logging(settings: "CollectorConfig", stream: object, level: int) -> None:
+def _configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:
+    """Log to a stream as the settings say, in place of what an earlier call set up."""
     from dccd.daemon import logs  # noqa: PLC0415
 
     root = logging.getLogger()
     logging.getLogger("dccd").setLevel(settings.log.level)
     form = settings.log.console
-    if form == "off":
-        root.addHandler(logging.NullHandler())
-    else:
-        root.addHandler(logs.console(stream, "json" if form == "json" else "text", level))  # type: ignore[arg-type]
+    for before in _consoles:
+        root.removeHandler(before)
+    _consoles[:] = [
+        logging.NullHandler() if form == "off" else logs.console(stream, "json" if form == "json" else "text", level)
+    ]
+    root.addHandler(_consoles[0])
+
+
+_consoles: list[logging.Handler] = []

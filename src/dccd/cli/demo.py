@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dccd.cli.render import results_table, status_table
+from dccd.candles import check_exchange
+from dccd.cli.board import status_table
+from dccd.cli.render import results_table
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
 from dccd.daemon.health import HealthMonitor
+from dccd.daemon.overview import read_overview
 from dccd.daemon.scheduler import run_once
-from dccd.daemon.store import read_records
 from dccd.testing import LoopbackExchange, WebhookReceiver
 
 __all__ = ["play"]
@@ -25,7 +27,13 @@ def play(say: Callable[[str], None]) -> None:
     ----------
     say : callable
         Prints a line.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra that collects is not installed.
     """
+    check_exchange("binance")
     path = Path(tempfile.mkdtemp(prefix="dccd-demo-"))
     with LoopbackExchange() as exchange, WebhookReceiver() as webhook:
         config = CollectorConfig(
@@ -41,7 +49,8 @@ def play(say: Callable[[str], None]) -> None:
             say(results_table(run_once(config, health)))
             _break_and_heal(config, health, exchange, webhook, say)
         say("\nThe health of the jobs, as `dccd status` shows it:\n")
-        say(status_table(read_records(path), [], time.time(), 100))
+        now = time.time()
+        say(status_table(read_overview(config, now).jobs, now, 100))
     say("\nWhat is on the disk:\n")
     for file in sorted(path.rglob("*")):
         if file.is_file() and not file.name.endswith(".lock"):

@@ -1,69 +1,140 @@
-"""The process around a collector: signals, start-up line, orderly end."""
+"""The process around a collector: its signals and its exit."""
 
 import logging
+import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
-from dccd.cli.alerts import gone_destinations
-from dccd.cli.render import alerts_line
-from dccd.daemon.health import HealthMonitor
-from dccd.daemon.scheduler import build_histo_scheduler
-from dccd.errors import MissingExtraError, UnknownSourceError
+from dccd.daemon.service import Orders, serve
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["serve", "stopped_by_signals"]
+__all__ = ["run_daemon", "stopped_by_signals"]
 
-logger: logging.Logger = logging.getLogger("dccd")
+logger: logging.Logger = logging.getLogger(__name__)
+
+_EX_INTERRUPTED: Final = 130
+_GRACE: Final = 1.0
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set; a second SIGINT interrupts at once."""
+def stopped_by_signals(shutdown_timeout: float) -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set; a second SIGINT, or no end in time, ends the process at once."""
     stop = threading.Event()
+    ending = _Ending(stop.set, lambda: shutdown_timeout, 1)
+    with _signals({signal.SIGTERM: ending.ask, signal.SIGINT: ending.interrupt}):
+        try:
+            yield stop
+        finally:
+            ending.call_off()
 
-    def on_signal(number: int, _frame: "FrameType | None") -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+def run_daemon(
+    load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]", *, wait: bool
+) -> None:
+    """Collect until SIGTERM or SIGINT comes; SIGHUP reads the configuration again.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the configuration, or raises `ConfigError`.
+    configure : callable
+        Sets the console up as a configuration says, when it is taken up.
+    wait : bool
+        Whether to wait for another daemon on the directory to end.
+    """
+    orders = Orders()
+    config = load()
+    configure(config)
+    ending = _Ending(orders.stop, lambda: orders.shutdown_timeout, 0)
+    on = {signal.SIGTERM: ending.ask, signal.SIGINT: ending.interrupt}
+    if sys.platform != "win32":
+        on[signal.SIGHUP] = orders.reload
+    with _signals(on):
+        in_time = serve(config, orders, load, configure=configure, wait=wait)
+        if not in_time:
+            _leave(0)  # the interpreter would wait for the thread that waits for an exchange
+        ending.call_off()
+
+
+class _Ending:
+    """An orderly end that was asked for, and what happens if it does not come."""
+
+    def __init__(self, stop: Callable[[], None], bound: Callable[[], float], code: int) -> None:
+        self._stop = stop
+        self._bound = bound
+        self._code = code
+        self._timer: threading.Timer | None = None
+
+    def ask(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(self._bound() + _GRACE, self._give_up)
+            self._timer.daemon = True
+            self._timer.start()
+            self._stop()
+
+    def interrupt(self) -> None:
+        if self._timer is not None:
+            os._exit(_EX_INTERRUPTED)
+        self.ask()
+
+    def call_off(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _give_up(self) -> None:
+        _exit_in(_GRACE, self._code)
+        logger.error("left without an orderly end: it took too long; what was stored and recorded stays")
+        _leave(self._code)
+
+
+def _leave(code: int) -> None:
+    """End the process without waiting for its threads."""
+    _exit_in(_GRACE, code)  # what holds the process up may hold the flushing up too, as a pipe that nobody reads does
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def _exit_in(seconds: float, code: int) -> None:
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+
+
+@contextmanager
+def _signals(on: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    """Call functions on signals, in a thread of its own.
+
+    A handler of Python runs between any two instructions of the main thread, so it can wait for a lock that this very
+    thread holds, that of an event for one; and it does not run while the main thread is held up in a system call.
+    """
+    reader, writer = socket.socketpair()
+    writer.settimeout(0.0)
+    thread = threading.Thread(target=_pass_on, args=(reader, on), name="dccd-signals", daemon=True)
+    thread.start()
+    woken_before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in on}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(woken_before)
+        writer.close()
+        thread.join()
+        reader.close()
 
 
-def serve(config: "CollectorConfig") -> None:
-    """Run the scheduler until a signal comes, then finish or abandon what is under way and send what is owed."""
-    _warn_of_unknown(config)
-    with stopped_by_signals() as stop, HealthMonitor.from_config(config) as health:
-        scheduler = build_histo_scheduler(config, health, stop=stop)
-        count = len(config.jobs_by_key())
-        data = config.storage.local_path
-        logger.info("started, jobs: %d, data: %s, %s", count, data, alerts_line(config.alerts, gone_destinations(data)))
-        scheduler.start()
-        while not stop.wait(3600):
-            pass
-        logger.info("stopping")
-        scheduler.shutdown(wait=True)
-        logger.info("stopped")
-
-
-def _warn_of_unknown(config: "CollectorConfig") -> None:
-    from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
-
-    for name in dict.fromkeys(job.exchange for job in config.histo_jobs):
-        try:
-            check_exchange(name)
-        except UnknownSourceError as error:
-            logger.error("its jobs will fail: %s", error)  # noqa: TRY400 - the line says it all
-        except MissingExtraError:
-            raise
+def _pass_on(reader: socket.socket, on: Mapping[signal.Signals, Callable[[], None]]) -> None:
+    while numbers := reader.recv(64):
+        for number in numbers:
+            if (call := on.get(signal.Signals(number))) is not None:
+                call()

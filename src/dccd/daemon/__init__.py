@@ -7,7 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig, load_config
+    from dccd.daemon.config import (
+        AlertConfig,
+        CollectorConfig,
+        HistoJob,
+        LogConfig,
+        ScheduleConfig,
+        ServerConfig,
+        StorageConfig,
+        load_config,
+    )
     from dccd.daemon.health import HealthMonitor, JobMetrics, read_metrics
     from dccd.daemon.scheduler import JobResult, build_histo_scheduler, run_histo_job, run_once
 
@@ -19,6 +28,8 @@ __all__ = [
     "JobMetrics",
     "JobResult",
     "LogConfig",
+    "ScheduleConfig",
+    "ServerConfig",
     "StorageConfig",
     "build_histo_scheduler",
     "load_config",
@@ -28,7 +39,16 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "config": ("AlertConfig", "CollectorConfig", "HistoJob", "LogConfig", "StorageConfig", "load_config"),
+    "config": (
+        "AlertConfig",
+        "CollectorConfig",
+        "HistoJob",
+        "LogConfig",
+        "ScheduleConfig",
+        "ServerConfig",
+        "StorageConfig",
+        "load_config",
+    ),
     "health": ("HealthMonitor", "JobMetrics", "read_metrics"),
     "scheduler": ("JobResult", "build_histo_scheduler", "run_histo_job", "run_once"),
 }

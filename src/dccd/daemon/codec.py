@@ -8,14 +8,20 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord, Notice
 
-__all__ = ["decode", "encode"]
+__all__ = ["LATEST", "MOST", "decode", "encode", "is_plain"]
 
 T = TypeVar("T")
 Check = Callable[[Any], Any]
+
+LATEST: Final = 253_402_300_799.0
+"""The end of the year 9999 in Unix seconds, later than any time and longer than any duration."""
+MOST: Final = 2**100
+"""More than anything can be counted to in steps that an outcome may have."""
+_DEEPEST: Final = 20
 
 
 def encode(record: JobRecord) -> str:
@@ -66,21 +72,42 @@ def decode(raw: object) -> JobRecord:
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that a file may hold
     values: dict[str, Any] = {}
     extra: dict[str, object] = {}
-    incidents: tuple[Incident, ...] = ()
-    owed: tuple[Notice, ...] = ()
-    expected: Expectation | None = None
+    nested: dict[str, Any] = {}
     for name, value in raw.items():
-        if check := _METRICS.get(name):
-            values[name] = _checked(name, value, check)
-        elif name == "incidents":
-            incidents = tuple(_build(Incident, item, _INCIDENT) for item in _list(value, name))
-        elif name == "owed":
-            owed = tuple(_build(Notice, item, _NOTICE) for item in _list(value, name))
-        elif name == "expected":
-            expected = None if value is None else _build(Expectation, value, _EXPECTATION)
-        else:
-            extra[name] = value
-    return JobRecord(JobMetrics(**values), incidents, owed, expected, extra)
+        try:
+            if check := _METRICS.get(name):
+                values[name] = check(value)
+            elif read := _NESTED.get(name):
+                nested[name] = read(value)
+            else:
+                extra[name] = _sound(value)
+        except (TypeError, ValueError) as error:
+            msg = str(error) or f"{name} has no usable value"
+            raise ValueError(msg) from None
+    return JobRecord(JobMetrics(**values), extra=extra, **nested)
+
+
+def is_plain(raw: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a parsed JSON value is a record of metrics alone, so that `decode` has nothing to object to.
+
+    Parameters
+    ----------
+    raw : object
+        What `json.loads` made of it.
+
+    Returns
+    -------
+    bool
+        False for what is no record too.
+    """
+    if not isinstance(raw, dict):
+        return False
+    try:
+        for name, value in raw.items():
+            _METRICS[name](value)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _sparse(item: JobMetrics | Expectation | Incident | Notice) -> dict[str, Any]:
@@ -95,42 +122,69 @@ def _sparse(item: JobMetrics | Expectation | Incident | Notice) -> dict[str, Any
 def _build(cls: Callable[..., T], raw: object, checks: Mapping[str, Check]) -> T:
     if not isinstance(raw, dict):
         msg = f"an object is expected, not {type(raw).__name__}"
-        raise ValueError(msg)  # noqa: TRY004
-    known = {name: _checked(name, value, checks[name]) for name, value in raw.items() if name in checks}
-    extra = {name: value for name, value in raw.items() if name not in checks}
+        raise TypeError(msg)
+    known: dict[str, Any] = {}
+    extra: dict[str, object] = {}
+    for name, value in raw.items():
+        try:
+            if check := checks.get(name):
+                known[name] = check(value)
+            else:
+                extra[name] = _sound(value)
+        except (TypeError, ValueError):
+            msg = f"{name} has no usable value"
+            raise ValueError(msg) from None
     try:
         return cls(**known, extra=extra)
     except TypeError:
-        missing = sorted({f.name for f in fields(cls) if f.default is f.default_factory is MISSING} - set(known))  # type: ignore[arg-type]
+        missing = sorted({f.name for f in fields(cls) if f.default is f.default_factory is MISSING} - set(known))  # type: ignore[arg-type]  # a dataclass, as its callers know
         msg = f"{', '.join(missing)} missing"
         raise ValueError(msg) from None
 
 
-def _checked(name: str, value: object, check: Check) -> Any:  # noqa: ANN401 - the constructor knows its types
-    try:
-        return check(value)
-    except (TypeError, ValueError, OverflowError):
-        msg = f"{name} has no usable value"
-        raise ValueError(msg) from None
+def _all(cls: Callable[..., T], checks: Mapping[str, Check]) -> Check:
+    def checked(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise TypeError
+        return tuple(_build(cls, item, checks) for item in value)
+
+    return checked
 
 
-def _list(value: object, name: str) -> list[object]:
-    if not isinstance(value, list):
-        msg = f"{name} is no list"
-        raise ValueError(msg)  # noqa: TRY004
+def _sound(value: object, depth: int = _DEEPEST) -> object:
+    """Return what can be written back as JSON, whoever calls."""
+    if isinstance(value, dict):
+        inner: list[object] = [*value, *value.values()]
+    elif isinstance(value, list):
+        inner = value
+    elif value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    else:
+        raise ValueError
+    if not depth:
+        raise ValueError
+    for item in inner:
+        _sound(item, depth - 1)
     return value
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError
-    return value
+    if type(value) is int and 0 <= value <= MOST:
+        return value
+    raise ValueError
 
 
 def _number(value: object) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:  # type: ignore[arg-type,operator]
-        raise ValueError
-    return value  # type: ignore[return-value]
+    # NaN is not between any two numbers.
+    if (type(value) is float or type(value) is int) and 0 <= value <= LATEST:
+        return value
+    raise ValueError
+
+
+def _time(value: object) -> float | None:
+    if value is None or ((type(value) is float or type(value) is int) and 0 <= value <= LATEST):
+        return value
+    raise ValueError
 
 
 def _flag(value: object) -> bool:
@@ -170,7 +224,6 @@ def _by_text(check: Check) -> Check:
     return checked
 
 
-_time: Final = _optional(_number)
 _ALWAYS: Final = ("last_run_at", "last_success_at", "rows_collected", "errors_count")
 _METRICS: Final[Mapping[str, Check]] = {
     "last_run_at": _time,
@@ -218,6 +271,11 @@ _NOTICE: Final[Mapping[str, Check]] = {
     "told": _texts,
     "tries": _by_text(_count),
     "next_try_at": _by_text(_number),
+}
+_NESTED: Final[Mapping[str, Check]] = {
+    "incidents": _all(Incident, _INCIDENT),
+    "owed": _all(Notice, _NOTICE),
+    "expected": lambda value: None if value is None else _build(Expectation, value, _EXPECTATION),
 }
 _DEFAULTS: Final = {
     cls: [

@@ -1,27 +1,28 @@
 """Watch over jobs: durable metrics, one log file, alerts that arrive once."""
 
-import atexit
 import logging
 import os
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon import logs, outcomes
+from dccd.clock import Clock
+from dccd.daemon import logs, outcomes, stores
 from dccd.daemon.alerts.outbox import Outbox
-from dccd.daemon.metrics import Expectation, JobMetrics, JobRecord, Outcome, job_key
-from dccd.daemon.policy import advance, announce, expect, retire, watch
+from dccd.daemon.closing import close_all, opened
+from dccd.daemon.metrics import JobMetrics, JobRecord, Outcome, job_key
+from dccd.daemon.options import Options
+from dccd.daemon.policy import advance, announce, expect
 from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, make_directory, read_records
+from dccd.daemon.watchdog import Heartbeat, Watchdog
 from dccd.daemon.worker import Worker
+from dccd.forks import ForkLock
 from dccd.redact import hide_secrets
-from dccd.units import parse_duration
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,7 +37,7 @@ __all__ = ["HealthMonitor", "JobMetrics", "Run", "close_all", "read_metrics"]
 logger: logging.Logger = logging.getLogger(__name__)
 
 _RETRY_DISK: Final = 5.0
-_open: Final[set["HealthMonitor"]] = set()
+_open: Final = opened
 
 
 def read_metrics(local_path: str | os.PathLike[str]) -> dict[str, JobMetrics]:
@@ -80,22 +81,20 @@ class Run:
         Rows collected so far; set it before the run ends.
     newest_at : float or None, optional
         Up to when the job has data, Unix seconds.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from dccd.daemon import AlertConfig, HealthMonitor
+    >>> with TemporaryDirectory() as directory, HealthMonitor(directory, AlertConfig()) as monitor:
+    ...     with monitor.track("kraken", "BTC/USD") as run:
+    ...         run.rows = 720
+    ...     monitor.get_metrics()["kraken/BTC/USD"].rows_collected
+    720
     """
 
     rows: int = 0
     newest_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """What a monitor needs beyond its two arguments."""
-
-    fsync: bool = True
-    log_level: str = "INFO"
-    log_file: Literal["text", "json", "off"] = "text"
-    thresholds: Mapping[str, int] = field(default_factory=dict)
-    session: "requests.Session | None" = None
-    clock: Clock = SYSTEM_CLOCK
 
 
 class HealthMonitor:
@@ -165,7 +164,7 @@ class HealthMonitor:
     """
 
     def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig") -> None:
-        self._start(local_path, alerts, _Options())
+        self._start(local_path, alerts, Options())
 
     @classmethod
     def from_config(
@@ -203,18 +202,7 @@ class HealthMonitor:
         ...         monitor.get_metrics()
         {}
         """
-        options = _Options(
-            fsync=config.storage.fsync,
-            log_level=config.log.level,
-            log_file=config.log.file,
-            thresholds={
-                key: job.max_consecutive_errors
-                for key, job, _ in config.jobs_by_key()
-                if job.max_consecutive_errors is not None
-            },
-            session=session,
-            clock=clock or SYSTEM_CLOCK,
-        )
+        options = Options.of(config, session, clock)
         monitor = cls.__new__(cls)
         monitor._start(  # noqa: SLF001 - its own class
             config.storage.local_path, config.alerts, options
@@ -230,6 +218,16 @@ class HealthMonitor:
     def persistence_fault(self) -> str | None:
         """Why records are kept in memory only, or None while they reach the disk."""
         return self._store.fault
+
+    @property
+    def records(self) -> dict[str, JobRecord]:
+        """All that is known of the jobs, with what has not reached the disk yet; for those who look from outside."""
+        return self._store.snapshot()
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Keys of the jobs whose runs are under way, as `track` and `watching` tell."""
+        return self._watchdog.under_way()
 
     def record_success(  # noqa: PLR0913 - keywords
         self,
@@ -271,7 +269,7 @@ class HealthMonitor:
         )
         self._record(key, outcome)
 
-    def record_failure(
+    def record_failure(  # noqa: PLR0913 - keywords
         self,
         exchange: str,
         pair: str,
@@ -279,6 +277,7 @@ class HealthMonitor:
         error: BaseException | str | None = None,
         duration: float | None = None,
         timeframe: str | None = None,
+        repeated: bool = False,
     ) -> None:
         """Record that a job failed.
 
@@ -294,12 +293,15 @@ class HealthMonitor:
             Seconds it took.
         timeframe : str, optional
             Set it where a pair has several jobs.
+        repeated : bool, optional
+            Whether the log has said so before; then it is counted, and logged at DEBUG.
         """
         text = outcomes.describe(sys.exception() if error is None else error)
         key = job_key(exchange, pair, timeframe)
         threshold = self._options.thresholds.get(key)
         spent = outcomes.number(duration, "duration", key)
-        self._record(key, Outcome(ok=False, error=text, duration=spent, max_consecutive_errors=threshold))
+        outcome = Outcome(ok=False, error=text, duration=spent, max_consecutive_errors=threshold)
+        self._record(key, outcome, logging.DEBUG if repeated else logging.WARNING)
 
     @contextmanager
     def track(self, exchange: str, pair: str, *, timeframe: str | None = None) -> Iterator[Run]:
@@ -360,12 +362,8 @@ class HealthMonitor:
         None
             The run lasts as long as the context.
         """
-        token = object()
-        self._running[token] = (key, self._options.clock.time())
-        try:
+        with self._watchdog.running(key):
             yield
-        finally:
-            del self._running[token]
 
     def expect(  # noqa: PLR0913 - keywords
         self,
@@ -414,26 +412,18 @@ class HealthMonitor:
         ...     monitor.check()
         []
         """
-        wanted = self._expectation(every, grace, max_age)
+        wanted = self._watchdog.expectation(every, grace, max_age)
         self._update({job_key(exchange, pair, timeframe): partial(expect, expected=wanted)})
 
-    def expect_only(self, jobs: Mapping[str, tuple[float, float]]) -> None:
+    def expect_only(self, jobs: Mapping[str, tuple[float, float | None]]) -> None:
         """Say which jobs a scheduler runs; those it ran before and runs no more are retired.
 
         Parameters
         ----------
-        jobs : mapping of str to tuple of float and float
-            By key: seconds between two runs, and seconds after which the newest data are old.
+        jobs : mapping of str to tuple of float and float or None
+            By key: seconds between two runs, and seconds after which the newest data are old, None for never.
         """
-        now = self._options.clock.time()
-        changes: dict[str, Transition] = {
-            key: partial(expect, expected=replace(self._expectation(every, None, max_age), scheduled=True))
-            for key, (every, max_age) in jobs.items()
-        }
-        for key, record in self._store.snapshot().items():
-            if key not in jobs and record.expected is not None and record.expected.scheduled:
-                changes[key] = partial(retire, alerts=self._alerts, now=now)
-        self._update(changes)
+        self._update(self._watchdog.schedule(jobs, self._store.snapshot()))
 
     def check(self) -> list[str]:
         """Look for runs that never came, runs that do not end, and data that stopped.
@@ -446,23 +436,12 @@ class HealthMonitor:
         list of str
             Keys of the jobs that are in trouble, failing ones included.
         """
-        now = round(self._options.clock.time(), 3)
-        running: dict[str, float] = {}
-        for key, started in list(self._running.values()):
-            running[key] = min(started, running.get(key, started))
-        look = partial(watch, alerts=self._alerts, now=now)
-        before = self._store.snapshot()
-        after = {key: look(record, running.get(key)) for key, record in before.items()}
-        changed = [key for key, record in after.items() if record != before[key]]
-        self._update({key: partial(look, started_at=running.get(key)) for key in changed})
-        for key in changed:
-            for incident in after[key].incidents:
-                if incident.id not in {known.id for known in before[key].incidents}:
-                    logger.warning("%s: %s since %s", key, incident.kind, logs.utc(incident.since))
-        self._beat_due = self._alerts.heartbeat_url is not None
-        if self._beat_due:
+        findings = self._watchdog.look(self._store.snapshot())
+        self._update(findings.changes)
+        findings.tell()
+        if self._heartbeat.ask():
             self._worker.wake()
-        return [key for key, record in after.items() if record.incidents]
+        return list(findings.troubled)
 
     def get_metrics(self) -> dict[str, JobMetrics]:
         """Return the metrics as they are now, with what other processes recorded.
@@ -490,12 +469,18 @@ class HealthMonitor:
         written = self._store.flush()
         return self._outbox.drain(self._options.clock.monotonic() + timeout) and written
 
-    def close(self) -> None:
-        """Send what is owed, within ``alerts.shutdown_timeout``, and take the log handler away.
+    def close(self, timeout: float | None = None) -> None:
+        """Send what is owed and take the log handler away.
 
         Closing twice does nothing. What could not be sent is sent by the next monitor on the directory.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds after which to give up; default ``alerts.shutdown_timeout``.
         """
-        self._close(self._options.clock.monotonic() + self._alerts.shutdown_timeout)
+        bound = self._alerts.shutdown_timeout if timeout is None else timeout
+        self._close(self._options.clock.monotonic() + bound)
 
     def __enter__(self) -> Self:
         return self
@@ -505,11 +490,11 @@ class HealthMonitor:
     ) -> None:
         self.close()
 
-    def _start(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", options: _Options) -> None:
+    def _start(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", options: Options) -> None:
         self._local_path = Path(local_path).expanduser().absolute()
         self._alerts = alerts
         self._options = options
-        self._closing = threading.Lock()
+        self._closing = ForkLock()
         self._undo = ExitStack()
         self._secrets = ExitStack()
         self._secrets.enter_context(hide_secrets(*alerts.secrets))
@@ -519,22 +504,22 @@ class HealthMonitor:
             self._undo.close()
             self._secrets.close()
             raise
-        _open.add(self)
+        _open.add(self, self._deadline, self._close)
         self._resume()
 
     def _open_parts(self) -> None:
         alerts, options = self._alerts, self._options
-        self._running: dict[object, tuple[str, float]] = {}
-        self._beat_due = False
-        self._beat_fault: str | None = None
         directory = make_directory(self._local_path / STATE_DIRECTORY)
         # The log first: the store may have to say that a file was damaged.
         if options.log_file != "off":
             log = logs.attach(directory, form=options.log_file, level=options.log_level)
             self._undo.callback(logs.detach, log)
-        self._store: MetricsStore = MetricsStore(directory, fsync=options.fsync, clock=options.clock)
+        self._store: MetricsStore = stores.share(directory, fsync=options.fsync, clock=options.clock)
+        self._undo.callback(stores.give_back, self._store, fsync=options.fsync)
         source = alerts.source or socket.gethostname()
         self._outbox = Outbox(self._store, alerts, directory, source, options.clock, options.session)
+        self._watchdog = Watchdog(alerts, options.clock)
+        self._heartbeat = Heartbeat(alerts.heartbeat_url, self._outbox.beat)
         self._worker: Worker = Worker(self._work, options.clock)
 
     def _resume(self) -> None:
@@ -552,13 +537,13 @@ class HealthMonitor:
         if self._outbox.owes():
             self._worker.wake()
 
-    def _record(self, key: str, outcome: Outcome) -> None:
+    def _record(self, key: str, outcome: Outcome, level: int = logging.WARNING) -> None:
         # The job being watched comes first: whatever goes wrong here is logged and ends here.
         try:
             now = round(self._options.clock.time(), 3)
             change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
             after = self._update({key: change})
-            _log(key, outcome, after.get(key))
+            _log(key, outcome, after.get(key), level)
         except Exception as error:  # noqa: BLE001 - its text may be anything
             logger.error("an outcome of %s could not be recorded: %s", key, outcomes.describe(error))  # noqa: TRY400
 
@@ -569,30 +554,14 @@ class HealthMonitor:
             self._worker.wake()
         return after
 
-    def _expectation(self, every: float | str, grace: float | str | None, max_age: float | str | None) -> Expectation:
-        seconds = parse_duration(every)
-        return Expectation(
-            seconds,
-            max(60.0, seconds / 2) if grace is None else parse_duration(grace),
-            round(self._options.clock.time(), 3),
-            None if max_age is None else parse_duration(max_age),
-        )
-
     def _work(self) -> float | None:
-        if self._beat_due and self._alerts.heartbeat_url is not None:
-            self._beat_due = False
-            self._beat(self._alerts.heartbeat_url)
+        self._heartbeat.beat()
         written = self._store.flush()
         wait = self._outbox.deliver(window=self._alerts.group_window)
         return wait if written else min(_RETRY_DISK, wait or _RETRY_DISK)
 
-    def _beat(self, url: str) -> None:
-        fault = self._outbox.beat(url)
-        if fault is not None and self._beat_fault is None:
-            logger.warning("the heartbeat was not taken (%s); it goes on with each check", fault)
-        elif fault is None and self._beat_fault is not None:
-            logger.info("the heartbeat is taken again")
-        self._beat_fault = fault
+    def _deadline(self) -> float:
+        return self._options.clock.monotonic() + self._alerts.shutdown_timeout
 
     def _close(self, until: float) -> None:
         with self._closing:
@@ -602,7 +571,7 @@ class HealthMonitor:
             self._store.flush()
             self._outbox.drain(until)
             has_ended = self._worker.stop(max(0.1, until - self._options.clock.monotonic()))
-            if fault := self._store.fault:
+            if (fault := self._store.fault) and stores.has_one_user(self._store):
                 logger.error("records are lost with this process: %s", fault)
             self._outbox.close()
             self._undo.close()
@@ -610,20 +579,10 @@ class HealthMonitor:
                 self._secrets.close()
 
 
-def close_all() -> None:
-    """Close every open monitor, all of them within the longest of their bounds."""
-    began = {monitor: monitor._options.clock.monotonic() for monitor in _open}  # noqa: SLF001 - its own module
-    for monitor, start in began.items():
-        monitor._close(start + monitor._alerts.shutdown_timeout)  # noqa: SLF001
-
-
-atexit.register(close_all)
-
-
-def _log(key: str, outcome: Outcome, after: JobRecord | None) -> None:
+def _log(key: str, outcome: Outcome, after: JobRecord | None, level: int) -> None:
     if outcome.ok:
         logger.debug("%s: %d rows", key, outcome.rows)
     else:
         error = outcome.error or "no error given"
         streak = "" if after is None else f", {after.metrics.errors_count} in a row"
-        logger.warning("%s failed%s: %s", key, streak, error)
+        logger.log(level, "%s failed%s: %s", key, streak, error)

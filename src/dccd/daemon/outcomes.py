@@ -5,6 +5,7 @@ import math
 import operator
 from typing import Final
 
+from dccd.daemon.codec import LATEST
 from dccd.redact import redact
 
 __all__ = ["count", "describe", "number"]
@@ -12,6 +13,7 @@ __all__ = ["count", "describe", "number"]
 logger: logging.Logger = logging.getLogger(__name__)
 
 _ERROR_LIMIT: Final = 500
+_MOST: Final = 2**53  # what every reader of JSON counts exactly
 
 
 def describe(error: BaseException | str | None) -> str | None:
@@ -61,7 +63,7 @@ def count(rows: object, key: str) -> int:
         value = operator.index(rows)  # type: ignore[arg-type]  # what is no integer raises
     except Exception:  # noqa: BLE001 - somebody's own __index__
         value = -1
-    if value >= 0:
+    if 0 <= value <= _MOST:
         return value
     logger.warning("%s: rows is no count (%s); taken as 0", key, type(rows).__name__)
     return 0
@@ -90,7 +92,7 @@ def number(value: object, what: str, key: str) -> float | None:
         seconds = float(value)  # type: ignore[arg-type]  # what is no number raises
     except Exception:  # noqa: BLE001 - somebody's own __float__
         seconds = math.nan
-    if math.isfinite(seconds):
+    if math.isfinite(seconds) and seconds <= LATEST:
         return round(max(0.0, seconds), 3)
     logger.warning("%s: %s is no number of seconds; ignored", key, what)
     return None

@@ -1,14 +1,21 @@
 """Run collection jobs, once or by the clock; the only part that knows both candles and health."""
 
+import logging
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dccd.daemon.collector import Collector, JobResult, Progress, Task, tasks_of
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.collector import Collector, Progress
+from dccd.daemon.tasks import JobResult, Task, tasks_of
+from dccd.daemon.ticks import AtClose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from apscheduler.schedulers.background import BackgroundScheduler
 
     from dccd.daemon.config import CollectorConfig, HistoJob
@@ -16,14 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["JobResult", "build_histo_scheduler", "run_histo_job", "run_once"]
 
-AFTER_CLOSE: Final = 5
-CHECK_EVERY: Final = 30
+logger: logging.Logger = logging.getLogger(__name__)
+
+CHECK_EVERY: Final = 30.0
 CHECK_JOB: Final = "dccd:check"
 # APScheduler's own default drops a run that is a second late.
 _NEVER_SKIPPED: Final = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MONDAY: Final = datetime(1970, 1, 5, tzinfo=UTC)
-_WEEK: Final = 604_800
+# What a round of all series of an exchange may take while each of them has much to fetch.
+_ROUND: Final = 30.0
+_LEAST_TURN: Final = 1.0
+# Two tries of a request that hangs: an outage is met before the jobs that wait behind it count as late.
+_BUDGET: Final = 20.0
 
 
 def run_histo_job(
@@ -127,13 +137,20 @@ def run_once(
     return [results[task.key] for task in tasks]
 
 
-def build_histo_scheduler(
-    config: "CollectorConfig", health: "HealthMonitor | None" = None, *, stop: threading.Event | None = None
+def build_histo_scheduler(  # noqa: PLR0913 - keywords
+    config: "CollectorConfig",
+    health: "HealthMonitor | None" = None,
+    *,
+    stop: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    check_every: float = CHECK_EVERY,
+    ticked: "Callable[[list[str]], None] | None" = None,
 ) -> "BackgroundScheduler":
     """Return a scheduler that keeps all series up to date.
 
-    Each series runs at once and then 5 seconds after each candle closes. One worker serves an exchange, so its rate
-    limit holds; a run that is late is made up for, and never runs twice at the same time.
+    Each series runs at once, which fetches what was missed, and then ``schedule.delay`` after each candle closes. One
+    worker serves an exchange, so its rate limit holds; a run that is late is made up for, and never runs twice at the
+    same time. A series that has much to fetch gives way to the others of its exchange after each turn.
 
     Parameters
     ----------
@@ -143,6 +160,12 @@ def build_histo_scheduler(
         Records the outcomes; None means unwatched. Closing it is up to the caller.
     stop : threading.Event, optional
         Set it before shutting down, to interrupt runs that wait for an exchange.
+    clock : Clock, optional
+        The time that runs go by; the scheduler itself has that of the machine.
+    check_every : float, optional
+        Seconds between two calls of `HealthMonitor.check <dccd.daemon.health.HealthMonitor.check>`, default 30.
+    ticked : callable, optional
+        Called after each of them with what it returned.
 
     Returns
     -------
@@ -158,34 +181,35 @@ def build_histo_scheduler(
     >>> [job.id for job in scheduler.get_jobs()]
     ['kraken/BTC/USD', 'kraken/ETH/USD']
     """
-    from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN  # noqa: PLC0415 - 100 ms, for those who schedule
-    from apscheduler.executors.pool import ThreadPoolExecutor as Pool  # noqa: PLC0415
+    from apscheduler.executors.pool import ThreadPoolExecutor as Pool  # noqa: PLC0415 - 100 ms, for those who schedule
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415
+    from apscheduler.triggers.base import BaseTrigger  # noqa: PLC0415
     from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415
 
-    collector = Collector(config, health, stop or threading.Event())
+    collector = Collector(config, health, stop or threading.Event(), clock, budget=_BUDGET)
     tasks = tasks_of(config)
+    waiting = Counter(map(_exchange, tasks))
     scheduler = BackgroundScheduler(
-        executors={name: Pool(1) for name in {CHECK_JOB, *(_exchange(task) for task in tasks)}},
-        timezone=UTC,
+        executors={name: Pool(1) for name in (CHECK_JOB, *waiting)}, timezone=UTC, logger=_quiet_logger()
     )
-    scheduler.add_listener(lambda _: collector.close(), EVENT_SCHEDULER_SHUTDOWN)
+    _Events(scheduler, collector, {task.key: task for task in tasks}).subscribe()
     if health is not None:
-        health.expect_only({task.key: (task.job.seconds, _max_age(task.job.seconds)) for task in tasks})
+        health.expect_only({task.key: (task.job.seconds, _max_age(task.job)) for task in tasks})
         scheduler.add_job(
-            health.check,
-            IntervalTrigger(seconds=CHECK_EVERY, timezone=UTC),
+            _check,
+            IntervalTrigger(seconds=check_every, timezone=UTC),
+            args=(health, ticked),
             id=CHECK_JOB,
             name="check",
             executor=CHECK_JOB,
             **_NEVER_SKIPPED,
         )
+    BaseTrigger.register(AtClose)
     for task in tasks:
-        seconds = task.job.seconds
         scheduler.add_job(
             collector.run,
-            IntervalTrigger(seconds=seconds, start_date=_first_close(seconds), timezone=UTC),
-            args=(task,),
+            AtClose(task.job.seconds, config.schedule.delay, config.schedule.jitter),
+            args=(task, max(_LEAST_TURN, _ROUND / waiting[_exchange(task)])),
             id=task.key,
             name=task.key,
             executor=_exchange(task),
@@ -195,15 +219,78 @@ def build_histo_scheduler(
     return scheduler
 
 
-def _first_close(seconds: int) -> datetime:
-    """Return the first close of a candle since 1970, and 5 seconds; weeks begin on Monday."""
-    anchor = _MONDAY if seconds % _WEEK == 0 else _EPOCH
-    return anchor + timedelta(seconds=AFTER_CLOSE)
+def _check(health: "HealthMonitor", ticked: "Callable[[list[str]], None] | None") -> None:
+    troubled = health.check()
+    if ticked is not None:
+        ticked(troubled)
 
 
-def _max_age(seconds: int) -> float:
+class _Events:
+    """What the scheduler says of its jobs, made known: a run that had to be left out, and one that has to go on."""
+
+    def __init__(self, scheduler: "BackgroundScheduler", collector: Collector, tasks: dict[str, Task]) -> None:
+        self._scheduler = scheduler
+        self._collector = collector
+        self._tasks = tasks
+        self._left_out: set[str] = set()
+        self._behind: set[str] = set()
+
+    def subscribe(self) -> None:
+        from apscheduler import events  # noqa: PLC0415
+
+        on = self._scheduler.add_listener
+        on(self._ended, events.EVENT_JOB_EXECUTED)
+        on(self._skipped, events.EVENT_JOB_MAX_INSTANCES | events.EVENT_JOB_MISSED)
+        on(self._broke, events.EVENT_JOB_ERROR)
+        on(lambda _: self._collector.close(), events.EVENT_SCHEDULER_SHUTDOWN)
+
+    def _ended(self, event: Any) -> None:  # noqa: ANN401 - APScheduler is not typed
+        self._left_out.discard(event.job_id)
+        self._behind.discard(event.job_id)
+        result = event.retval
+        if isinstance(result, JobResult) and not result.complete and not self._collector.stop.is_set():
+            self._behind.add(event.job_id)
+            self._run_again(event.job_id)
+
+    def _run_again(self, key: str) -> None:
+        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415
+
+        try:
+            self._scheduler.modify_job(key, next_run_time=datetime.now(UTC))
+        except JobLookupError:
+            logger.debug("%s is not run again: the scheduler is shut down", key)
+
+    def _skipped(self, event: Any) -> None:  # noqa: ANN401
+        """Say it, once for an exchange: APScheduler raises no error. `HealthMonitor.check` sees whether it lasts."""
+        key, task = event.job_id, self._tasks.get(event.job_id)
+        if key in self._left_out | self._behind:
+            return
+        exchange = _exchange(task) if task else None
+        known = any(_exchange(self._tasks[other]) == exchange for other in self._left_out if other in self._tasks)
+        self._left_out.add(key)
+        level = logging.DEBUG if known else logging.WARNING
+        logger.log(level, "%s was due again before its last run ended; such runs are left out", key)
+
+    def _broke(self, event: Any) -> None:  # noqa: ANN401
+        task, health = self._tasks.get(event.job_id), self._collector.health
+        if task is not None and health is not None:
+            health.record_failure(task.job.exchange, task.pair, error=event.exception, timeframe=task.qualifier)
+        else:
+            logger.error("%s broke off: %s", event.job_id, type(event.exception).__name__)
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return what APScheduler logs to: a run left out is said by `_Events`, once and not at each tick."""
+    quiet = logger.getChild("apscheduler")
+    quiet.setLevel(logging.ERROR)
+    return quiet
+
+
+def _max_age(job: "HistoJob") -> float | None:
     """Return the age at which the newest candle is old: three more should have closed, and some grace."""
-    return 3 * seconds + max(300.0, seconds / 2)
+    if job.max_age is None:
+        return 3 * job.seconds + max(300.0, job.seconds / 2)
+    return job.max_age or None
 
 
 def _exchange(task: Task) -> str:

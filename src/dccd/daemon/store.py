@@ -1,34 +1,37 @@
 """The records of all jobs in one file, durable after each call and shared between threads and processes."""
 
-import json
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from dccd import files
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.codec import decode, encode
 from dccd.daemon.metrics import JobRecord
+from dccd.daemon.metrics_file import METRICS_FILE, MetricsFile, read_content, text_of
+from dccd.daemon.records import Records
 from dccd.errors import StorageError
+from dccd.forks import renew_in_child
+from dccd.system import SYSTEM, System
 
 __all__ = ["METRICS_FILE", "STATE_DIRECTORY", "MetricsStore", "Transition", "make_directory", "read_records"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 STATE_DIRECTORY: Final = ".dccd"
-METRICS_FILE: Final = "metrics.json"
 LOCK_TIMEOUT: Final = 2.0
+_IMPATIENCE: Final = 0.05  # while there is a fault: a job must not wait two seconds at each record
+_LOST_WORD: Final = 1.0
 
 Transition = Callable[[JobRecord], JobRecord | None]
 """A pure function from a job's record to the next one; None drops the job. It may run again after a reload."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ticket:
     """Changes that wait for a commit, and what became of the records."""
 
@@ -43,15 +46,6 @@ class _Ticket:
         if self.error is not None:
             raise self.error
         return self.after
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What a metrics file holds: records, their JSON as found, and what is no record."""
-
-    records: dict[str, JobRecord] = field(default_factory=dict)
-    fragments: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, object] = field(default_factory=dict)
 
 
 def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
@@ -74,7 +68,7 @@ def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
     """
     path = Path(local_path) / STATE_DIRECTORY / METRICS_FILE
     try:
-        return _parse(path.read_bytes()).records
+        return Records(read_content(path.read_bytes()).records).all()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -122,6 +116,8 @@ class MetricsStore:
         Whether a commit waits for the disk.
     clock : Clock, optional
         Where the time comes from.
+    system : System, optional
+        What makes the system calls of a commit.
 
     Raises
     ------
@@ -132,26 +128,20 @@ class MetricsStore:
     -----
     Callers that arrive while a commit is under way share the next one. A commit that fails keeps its changes in
     memory; each later commit tries them again, on top of whatever other processes wrote meanwhile.
+
+    A child of `os.fork` goes on with what is on the disk: what waits in memory is the parent's to write.
     """
 
-    def __init__(self, directory: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._directory = make_directory(directory)
-        self._path = self._directory / METRICS_FILE
-        self._fsync = fsync
-        self._clock = clock
-        self._disk = _Content()
-        self._seen: files.Signature | None = None
-        self._pending: list[_Ticket] = []
-        self._overlay: dict[str, JobRecord | None] = {}
-        self._encoded: dict[str, str] = {}
-        self._fault: str | None = None
-        self._said: list[tuple[int, str]] = []
-        self._queue: list[_Ticket] = []
-        self._turn = threading.Condition()
+    def __init__(
+        self, directory: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CLOCK, system: System = SYSTEM
+    ) -> None:
+        self.directory: Path = make_directory(directory)
+        self.fsync = fsync
         self._leader: int | None = None
-        self._commit_lock = threading.Lock()
-        self._file_lock = files.file_lock(self._directory / f"{METRICS_FILE}.lock", LOCK_TIMEOUT)
-        self._open()
+        self._forget()
+        self._file = self._open(clock, system)
+        self._speak()
+        renew_in_child(self)
 
     @property
     def fault(self) -> str | None:
@@ -173,17 +163,24 @@ class MetricsStore:
             of the same thread, as a signal handler may make it; its changes are committed next.
         """
         ticket = _Ticket(changes)
-        with self._turn:
+        if self._leader == ticket.thread:
             self._queue.append(ticket)
-            if self._leader == threading.get_ident():
-                return {}  # a signal handler in the middle of a commit of its own thread: the next round takes it
-            while self._leader is not None and not ticket.done:
-                self._turn.wait()
-            if ticket.done:
-                return ticket.result()
-            self._leader = threading.get_ident()
-            batch, self._queue = self._queue, []
-        self._lead(batch)
+            return {}
+        try:
+            with self._turn:
+                self._queue.append(ticket)
+                while self._leader is not None and not ticket.done:
+                    self._turn.wait(_LOST_WORD)
+                if ticket.done:
+                    return ticket.result()
+                self._leader = ticket.thread
+            self._lead(ticket.thread)
+        finally:
+            # A signal handler that raises comes here too: a leader that is gone would stop all others.
+            if self._leader == ticket.thread:
+                self._leader = None
+                with self._turn:
+                    self._turn.notify_all()
         self._speak()
         return ticket.result()
 
@@ -195,7 +192,7 @@ class MetricsStore:
         bool
             Whether all is on the disk.
         """
-        if self._fault is not None:
+        if self._fault is not None or self._pending or self._queue:
             self.update({})
         return self._fault is None
 
@@ -208,135 +205,133 @@ class MetricsStore:
             The caller's own.
         """
         with self._commit_lock:
-            try:
-                if files.signature(self._path) not in (self._seen, None):
-                    self._reload(set_aside=False)
-                    self._apply(self._pending)
-            except (OSError, ValueError):
-                pass  # the next commit deals with it; until then memory is what is known
-            merged = self._disk.records | self._overlay
+            if self._leader != threading.get_ident():  # not so in a signal handler in the middle of a commit
+                self._look()
+            merged = self._file.records.all() | self._overlay
         self._speak()
         return {key: record for key, record in merged.items() if record is not None}
 
-    def _lead(self, batch: list[_Ticket]) -> None:
-        """Commit for all who wait, then hand over; what came from this very thread meanwhile cannot wait for itself."""
-        own = threading.get_ident()
-        try:
-            while batch:
-                with self._commit_lock:
-                    self._commit(batch)
-                with self._turn:
-                    batch = [ticket for ticket in self._queue if ticket.thread == own]
-                    self._queue = [ticket for ticket in self._queue if ticket.thread != own]
-        finally:
-            with self._turn:
-                self._leader = None
-                self._turn.notify_all()
+    def renew(self) -> None:
+        """Begin anew in the child of a fork."""
+        self._forget()
+        self._file.renew()
 
-    def _open(self) -> None:
+    def _forget(self) -> None:
+        self._pending: list[_Ticket] = []
+        self._tried = 0
+        self._start_again()
+        self._fault: str | None = None
+        self._said: list[tuple[int, str]] = []
+        self._queue: list[_Ticket] = []
+        self._turn = threading.Condition()
+        self._leader = None
+        self._commit_lock = threading.RLock()
+
+    def _open(self, clock: Clock, system: System) -> MetricsFile:
         try:
-            files.remove_stray(self._directory, self._clock.time())
-            with self._file_lock:
-                self._reload(set_aside=True)
-        except TimeoutError:
-            self._fail(f"another process holds the lock of {self._path}: stop it if it hangs")
+            file = MetricsFile(self.directory, clock=clock, system=system)
+            with suppress(TimeoutError), file.lock(LOCK_TIMEOUT):
+                file.clean()
+                file.refresh(set_aside=True)
+                self._take_news(file)
+                return file
         except OSError as error:
-            msg = f"{self._directory} cannot be used: {files.describe(error)}"
+            msg = f"{self.directory} cannot be used: {files.describe(error)}"
             raise StorageError(msg) from None
-        self._speak()
+        self._fail(f"another process holds the lock of {file.path}: stop it if it hangs")
+        return file
+
+    def _look(self) -> None:
+        # Of a fault the next commit tells; until then memory is what is known.
+        with suppress(OSError, ValueError):
+            if self._file.refresh(set_aside=False):
+                self._start_again()
+        self._apply_rest()
+
+    def _lead(self, own: int) -> None:
+        """Commit for all who wait; what comes from this very thread meanwhile cannot wait for itself."""
+        while True:
+            batch, self._queue = self._queue, []
+            with self._commit_lock:
+                self._commit(batch)
+            if not any(ticket.thread == own for ticket in self._queue):
+                return
 
     def _commit(self, batch: list[_Ticket]) -> None:
-        tickets = [*self._pending, *batch]
-        written = False
+        self._pending += [ticket for ticket in batch if ticket.changes]
         try:
-            with self._file_lock:
-                self._reload(set_aside=True)
-                self._apply(tickets)
-                if self._overlay:
-                    self._write()
-                written = True
+            self._file.arrive()
+            with self._file.lock(LOCK_TIMEOUT if self._fault is None else _IMPATIENCE):
+                self._write()
         except TimeoutError:
-            self._fail(f"another process holds the lock of {self._path}: stop it if it hangs")
-            self._apply(tickets)
+            self._fail(f"another process holds the lock of {self._file.path}: stop it if it hangs")
         except OSError as error:
-            self._fail(f"{self._path} cannot be written: {files.describe(error)}")
-            self._apply(tickets)
+            self._fail(f"{self._file.path} cannot be written: {files.describe(error)}")
+        else:
+            if self._fault is not None:
+                self._fault = None
+                self._said.append((logging.WARNING, f"{self._file.path} is written again; nothing was lost"))
         finally:
-            self._pending = [] if written else [ticket for ticket in tickets if ticket.changes and not ticket.error]
+            self._take_news(self._file)
+            self._apply_rest()
             for ticket in batch:
                 ticket.done = True
-        if written and self._fault is not None:
-            self._fault = None
-            self._said.append((logging.WARNING, f"{self._path} is written again; nothing was lost"))
-
-    def _apply(self, tickets: Iterable[_Ticket]) -> None:
-        """Work out what the tickets make of the records on the disk; one that cannot be applied harms no other."""
-        self._overlay, self._encoded = {}, {}
-        for ticket in tickets:
-            if ticket.error is not None:
-                continue
-            after: dict[str, JobRecord | None] = {}
-            encoded = {}
-            try:
-                for key, transition in ticket.changes.items():
-                    before = self._overlay[key] if key in self._overlay else self._disk.records.get(key)
-                    record = after[key] = transition(before or JobRecord())
-                    encoded[key] = "" if record is None else f"{json.dumps(key)}: {encode(record)}"
-            except Exception as error:  # noqa: BLE001 - handed to the caller
-                ticket.error = error
-                continue
-            self._overlay |= after
-            self._encoded |= encoded
-            ticket.after = {key: record for key, record in after.items() if record is not None}
 
     def _write(self) -> None:
-        fragments = self._disk.fragments | self._encoded
-        records = self._disk.records.copy()
-        for key, record in self._overlay.items():
-            if record is None:
-                fragments.pop(key, None)
-                records.pop(key, None)
-            else:
-                records[key] = record
-        self._put(_Content(records, fragments))
+        if self._file.has_landed():
+            self._settle()
+        if self._file.refresh(set_aside=True):
+            self._start_again()
+        self._apply_rest()
+        self._tried = len(self._pending)
+        if self._overlay:
+            self._file.write(self._overlay.copy(), self._texts, fsync=self.fsync)
+        self._settle()
 
-    def _put(self, content: _Content) -> None:
-        text = ",\n".join(content.fragments.values())
-        self._seen = files.replace(self._path, f"{{\n{text}\n}}\n".encode("ascii"), fsync=self._fsync)
-        self._disk = content
-        self._overlay, self._encoded = {}, {}
+    def _settle(self) -> None:
+        """Forget what is on the disk, in an order that lets a signal handler raise in between."""
+        self._pending, self._tried = self._pending[self._tried :], 0
+        self._start_again()
+        self._file.settle()
 
-    def _reload(self, *, set_aside: bool) -> None:
-        seen = files.signature(self._path)
-        if seen is None or seen == self._seen:
-            return  # a file that was removed is written again from what is known
+    def _start_again(self) -> None:
+        self._overlay: dict[str, JobRecord | None] = {}
+        self._texts: dict[str, str | None] = {}
+        self._applied = 0
+
+    def _apply_rest(self) -> None:
+        """Work out what the tickets make of the records in the file."""
+        for ticket in self._pending[self._applied :]:
+            after, texts = self._outcome(ticket)
+            self._overlay |= after
+            self._texts |= texts
+            self._applied += 1
+
+    def _outcome(self, ticket: _Ticket) -> tuple[dict[str, JobRecord | None], dict[str, str | None]]:
+        """Return what a ticket makes of its records; one that cannot be applied harms no other."""
+        after: dict[str, JobRecord | None] = {}
+        texts: dict[str, str | None] = {}
+        if ticket.error is not None:
+            return after, texts
         try:
-            content = _parse(self._path.read_bytes())
-        except ValueError:
-            if not set_aside:
-                raise
-            aside = files.set_aside(self._path, "corrupt", self._clock.time())
-            self._said.append((logging.ERROR, f"{self._path} was damaged: it is now {aside}, and a new one is begun"))
-            return
-        if content.rejected:
-            if not set_aside:
-                return
-            self._set_aside_records(content.rejected)
-            self._put(_Content(content.records, content.fragments))
-            return
-        self._disk, self._seen = content, seen
-
-    def _set_aside_records(self, rejected: dict[str, object]) -> None:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.time()))
-        aside = self._path.with_name(f"{METRICS_FILE}.rejected-{stamp}-{os.getpid()}-{time.monotonic_ns():x}")
-        files.replace(aside, json.dumps(rejected, indent=1).encode("ascii"))
-        names = ", ".join(sorted(rejected)[:5])
-        self._said.append((logging.ERROR, f"{len(rejected)} bad records ({names}) were moved to {aside}"))
+            for key, transition in ticket.changes.items():
+                before = self._overlay[key] if key in self._overlay else self._file.records.get(key)
+                record = after[key] = transition(before or JobRecord())
+                texts[key] = None if record is None else text_of(key, record)
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            ticket.error = error
+            return {}, {}
+        ticket.after = {key: record for key, record in after.items() if record is not None}
+        return after, texts
 
     def _fail(self, fault: str) -> None:
         if self._fault is None:
             self._said.append((logging.ERROR, f"{fault}. Until then records are kept in memory"))
         self._fault = fault
+
+    def _take_news(self, file: MetricsFile) -> None:
+        news, file.news = file.news, []
+        self._said += news
 
     def _speak(self) -> None:
         # Outside the locks: a handler of the user's own may record an outcome.
@@ -346,21 +341,3 @@ class MetricsStore:
             except IndexError:
                 return
             logger.log(level, text)
-
-
-def _parse(data: bytes) -> _Content:
-    try:
-        raw = json.loads(data)
-    except RecursionError:
-        raise ValueError from None
-    if not isinstance(raw, dict):
-        raise ValueError  # noqa: TRY004 - one kind of error for all that a file may hold
-    content = _Content()
-    for key, value in raw.items():
-        try:
-            content.records[key] = decode(value)
-            content.fragments[key] = f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}"
-        except ValueError:
-            content.records.pop(key, None)
-            content.rejected[key] = value
-    return content

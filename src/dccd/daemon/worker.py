@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from dccd.clock import Clock
+from dccd.forks import ForkLock, renew_in_child
 
 __all__ = ["Worker"]
 
@@ -25,9 +26,14 @@ class Worker:
     def __init__(self, work: Callable[[], float | None], clock: Clock) -> None:
         self._work = work
         self._clock = clock
-        self._wake = threading.Event()
         self._stopped = False
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take note that the thread is not in the child of a fork; the next call that wakes it starts another."""
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:

@@ -100,7 +100,7 @@ class LoopbackExchange(FaultyServer):
         listed_since: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        self.pairs = tuple(pairs)
+        self.pairs: tuple[str, ...] = tuple(pairs)
         self._now = now
         self._listed_since = dict(listed_since or {})
         self._by_symbol = {pair.replace("/", ""): pair for pair in self.pairs}

@@ -10,6 +10,7 @@ from dccd.daemon.alerts.formats import body, endpoint, text
 from dccd.daemon.alerts.messages import Destination, Message
 from dccd.daemon.alerts.sending import NotSentError, Sender
 from dccd.daemon.alerts.signing import signature
+from dccd.forks import no_fork
 
 if TYPE_CHECKING:
     import requests
@@ -42,7 +43,7 @@ class Courier:
         self._own = session is None
         self._session = session or make_session()
         self._sent_at: dict[str, float] = {}
-        self.sender = Sender(self._session, clock)
+        self.sender: Sender = Sender(self._session, clock)
 
     def send(self, destination: Destination, message: Message) -> None:
         """Send a message, at most one a second to a destination.
@@ -116,7 +117,8 @@ class Courier:
 
     def _notify(self, destination: Destination, message: Message) -> None:
         try:
-            from apprise import Apprise  # noqa: PLC0415 - an extra
+            with no_fork:
+                from apprise import Apprise  # noqa: PLC0415 - an extra
         except ImportError:
             reason = "the extra apprise is not installed: pip install '.[apprise]' in the checkout"
             raise NotSentError(reason, retryable=False) from None

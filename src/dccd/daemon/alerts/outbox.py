@@ -14,9 +14,10 @@ from dccd.daemon.alerts.messages import Destination, Item, Message, Plan, acknow
 from dccd.daemon.alerts.state import AlertState, change_state, read_state
 from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
+from dccd.forks import ForkLock, no_fork, renew_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     import requests
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Change = Callable[[JobRecord], JobRecord]
 
-__all__ = ["Outbox", "destinations"]
+__all__ = ["Outbox", "alerts_line", "destinations"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -53,6 +54,28 @@ def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
     found += [Destination(url) for url in alerts.extra_webhooks]
     found += [Destination(url, "apprise") for url in alerts.apprise_urls]
     return tuple({destination.id: destination for destination in reversed(found)}.values())[::-1]
+
+
+def alerts_line(alerts: "AlertConfig", gone: "Collection[str]" = ()) -> str:
+    """Return where alerts go, without the addresses.
+
+    Parameters
+    ----------
+    alerts : AlertConfig
+        Names the addresses.
+    gone : collection of str, optional
+        Identifiers of the destinations that said they exist no more.
+
+    Returns
+    -------
+    str
+        Says so where there are none.
+    """
+    services = [
+        f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
+        for destination in destinations(alerts)
+    ]
+    return f"alerts: {', '.join(services)}" if services else "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL"
 
 
 class Outbox:
@@ -94,9 +117,14 @@ class Outbox:
         self._directory = directory
         self._clock = clock
         self._make_courier = partial(_courier, source, alerts.webhook_secret, clock, session)
-        self._courier: Courier | None = None
         self._destinations = destinations(alerts)
-        self._one_round = threading.Lock()
+        self._one_round = ForkLock()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Leave the connections to the parent: a child of a fork makes its own."""
+        self._courier: Courier | None = None
 
     @property
     def is_on(self) -> bool:
@@ -182,10 +210,11 @@ class Outbox:
         str or None
             What went wrong, if anything did.
         """
-        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loads requests
+        courier = self._get_courier()  # the first to import what loads requests
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         try:
-            self._get_courier().beat(url)
+            courier.beat(url)
         except NotSentError as error:
             return str(error)
         return None
@@ -237,12 +266,13 @@ class Outbox:
         return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent)
 
     def _send(self, destination: Destination, message: Message, told: "Callable[..., JobRecord]") -> None:
-        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loads requests
+        courier = self._get_courier()  # the first to import what loads requests
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         bind = partial(begin, destination=destination.id, message=message.id)
         self._change(message.items, lambda item: partial(bind, item=item))
         try:
-            self._get_courier().send(destination, message)
+            courier.send(destination, message)
         except NotSentError as error:
             self._defer(destination, message, error)
         else:
@@ -295,7 +325,8 @@ class Outbox:
 
     def _get_courier(self) -> "Courier":
         if self._courier is None:
-            self._courier = self._make_courier()
+            with no_fork:
+                self._courier = self._make_courier()
         return self._courier
 
 

@@ -104,6 +104,7 @@ def change_state(directory: Path, change: Callable[[AlertState], AlertState], no
         raise StorageError(msg)
     try:
         with files.file_lock(directory / f"{ALERTS_FILE}.lock", _LOCK_TIMEOUT):
+            files.remove_strays_of(path)
             try:
                 state = _parse(path.read_bytes())
             except FileNotFoundError:

@@ -1,60 +1,80 @@
 """The one door to the outside: settings from arguments, environment, files and defaults."""
 
+import logging
 import os
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import site_config_path, user_config_path
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
+from pydantic import ValidationError
 
 from dccd.daemon.config.models import CollectorConfig
+from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, dotted
+from dccd.daemon.config.problems import Problem, expected, in_order
+from dccd.daemon.config.sources import Source, merge, of_arguments
+from dccd.daemon.config.tables import read_table
+from dccd.daemon.config.variables import Variable, assemble, in_directory, in_dotenv, in_environment
 from dccd.errors import ConfigError
 
-__all__ = ["load_config"]
+__all__ = ["Surroundings", "Traced", "load_config", "trace_config"]
 
-_PREFIX: Final = "DCCD_"
-_DELIMITER: Final = "__"
-_DOTENV: Final = Path(".env")
+_FILE: Final = "dccd.toml"
 
-
-class _Reader(
-    CollectorConfig,
-    BaseSettings,
-    frozen=True,
-    env_prefix=_PREFIX,
-    env_nested_delimiter=_DELIMITER,
-    env_ignore_empty=True,
-):  # numpydoc ignore=PR01
-    """Exists so that pydantic-settings knows the fields; it is never made."""
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """Settings from one place."""
+class Surroundings:
+    """What settings are read from, apart from arguments.
 
-    name: str
-    values: Mapping[str, Any]
-    is_environment: bool = False
+    Parameters
+    ----------
+    environ : Mapping of str to str
+        The environment.
+    directory : Path, optional
+        Where ``.env``, ``dccd.toml`` and ``pyproject.toml`` may be, default the working directory.
+    config_directories : tuple of Path, optional
+        Where else ``dccd.toml`` may be.
+    secrets : Path, optional
+        Directory of secrets that there may be.
+    """
 
-    def where(self, path: tuple[str | int, ...]) -> str:
-        """Return how a person finds a setting in this place."""
-        if self.is_environment:
-            return f"{self.name} {_PREFIX}{_DELIMITER.join(str(part).upper() for part in path)}"
-        return self.name
+    environ: Mapping[str, str]
+    directory: Path = Path()
+    config_directories: tuple[Path, ...] = ()
+    secrets: Path = Path("/run/secrets")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A configuration, and where each of its settings came from.
+
+    Parameters
+    ----------
+    config : CollectorConfig
+        The configuration.
+    origins : Mapping of str to str
+        Place of each setting that is not a default: ``alerts.webhook_url`` or ``histo_jobs[0].pairs`` to
+        ``environment variable DCCD_ALERTS__WEBHOOK_URL`` or ``dccd.toml:7``.
+    file : Path, optional
+        The TOML file that was read, if there was one.
+    """
+
+    config: CollectorConfig
+    origins: Mapping[str, str]
+    file: Path | None = None
 
 
 def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) -> CollectorConfig:  # noqa: ANN401
     """Return the configuration of this process.
 
     Each setting is taken from the first place that has it: the arguments, ``DCCD_`` environment variables
-    (``DCCD_ALERTS__WEBHOOK_URL``), ``.env``, a TOML file, ``[tool.dccd]`` in ``pyproject.toml``, the default. The
-    TOML file is `path`, else ``DCCD_CONFIG``, else the first there is of ``./dccd.toml`` and ``dccd/dccd.toml`` in
-    the user's and the site's configuration directories.
+    (``DCCD_ALERTS__WEBHOOK_URL``), ``.env``, files of such names in directories of secrets (that which
+    ``DCCD_SECRETS_DIR`` names, systemd's ``$CREDENTIALS_DIRECTORY``, ``/run/secrets``), a TOML file, ``[tool.dccd]``
+    in ``pyproject.toml``, the default. The TOML file is `path`, else ``DCCD_CONFIG``, else the first there is of
+    ``./dccd.toml`` and ``dccd/dccd.toml`` in the user's and the site's configuration directories.
 
     Parameters
     ----------
@@ -80,97 +100,176 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
     '/data'
     >>> load_config(alerts={"max_consecutive_errors": 0})
     Traceback (most recent call last):
-    dccd.errors.ConfigError: alerts.max_consecutive_errors: Input should be greater than or equal to 1 (arguments)
+    dccd.errors.ConfigError: argument alerts: alerts.max_consecutive_errors: should be greater than or equal to 1
     """
-    sources = [_Source("arguments", overrides), *_environment(), *_files(path)]
+    return trace_config(path, **overrides).config
+
+
+def trace_config(path: str | os.PathLike[str] | None = None, **overrides: Any) -> Traced:  # noqa: ANN401
+    """Return the configuration of this process with the places its settings came from.
+
+    Parameters
+    ----------
+    path : str or os.PathLike, optional
+        A TOML file; it must exist.
+    **overrides : object
+        Top-level settings, as `CollectorConfig` takes them.
+
+    Returns
+    -------
+    Traced
+        What `load_config` returns, and the place of each setting that is not a default.
+
+    Raises
+    ------
+    ConfigError
+        As `load_config` does.
+
+    Examples
+    --------
+    >>> from dccd.daemon.config.load import trace_config
+    >>> trace_config(storage={"local_path": "/data"}).origins
+    {'storage.local_path': 'argument storage'}
+    """
+    directories = (user_config_path("dccd"), site_config_path("dccd"))
+    return trace(Surroundings(os.environ, config_directories=directories), path, overrides)
+
+
+def trace(
+    around: Surroundings, path: str | os.PathLike[str] | None = None, arguments: Mapping[str, Any] | None = None
+) -> Traced:
+    """Return the configuration that given surroundings make, with the places its settings came from.
+
+    Parameters
+    ----------
+    around : Surroundings
+        What there is to read.
+    path : str or os.PathLike, optional
+        A TOML file; it must exist.
+    arguments : Mapping of str to object, optional
+        Top-level settings that go before all others.
+
+    Returns
+    -------
+    Traced
+        The configuration, and the place of each setting that is not a default.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem.
+    """
+    found = _gather(around, path, arguments or {})
     merged: dict[str, Any] = {}
-    for source in reversed(sources):
-        merged = _merge(merged, source.values)
-    merged.setdefault("storage", {})
-    if isinstance(merged["storage"], dict) and (state := os.environ.get("STATE_DIRECTORY")):
-        merged["storage"].setdefault("local_path", state.split(":")[0])
+    for source in reversed(found.sources):
+        merged = merge(merged, source.values)
+    problems = list(found.problems)
+    if found.foreign:
+        logger.warning("no settings of dccd, and ignored: %s", ", ".join(found.foreign))
     try:
         config = CollectorConfig.model_validate(merged)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        raise ConfigError("\n".join(_explain(problem, sources) for problem in problems)) from None
+        problems += [
+            Problem(_place(found.sources, each["loc"]), expected(each), each["loc"])
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        config = None
+    if problems or config is None:
+        raise ConfigError("\n".join(problem.line for problem in in_order(problems)))
     storage = config.storage.model_copy(update={"local_path": config.storage.local_path.absolute()})
-    return config.model_copy(update={"storage": storage})
+    origins = {dotted(key): _place(found.sources, key) for key in _set(merged)}
+    return Traced(config.model_copy(update={"storage": storage}), origins, found.file)
 
 
-def _environment() -> Iterator[_Source]:
-    try:
-        yield _Source("environment variable", EnvSettingsSource(_Reader)(), is_environment=True)
-        if _DOTENV.is_file():
-            source = DotEnvSettingsSource(_Reader, env_file=_DOTENV, dotenv_filtering="match_prefix")
-            values = {name: value for name, value in source().items() if name != "config"}
-            yield _Source(f"{_DOTENV}:", values, is_environment=True)
-    except ValueError as error:
-        msg = f"an environment variable holds no valid JSON: {error.args[0] if error.args else error}"
-        raise ConfigError(msg) from None
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All there is: sources from the first to be asked to the last."""
+
+    sources: list[Source]
+    problems: list[Problem]
+    foreign: list[str]
+    file: Path | None
 
 
-def _files(path: str | os.PathLike[str] | None) -> Iterator[_Source]:
-    chosen = path or os.environ.get(f"{_PREFIX}CONFIG")
+def _gather(around: Surroundings, path: str | os.PathLike[str] | None, arguments: Mapping[str, Any]) -> _Found:
+    variables, problems = in_dotenv(around.directory / ".env")
+    named = [in_environment(around.environ), variables]
+    for directory, named_by in _secrets(around, named):
+        variables, unreadable = in_directory(directory, named_by=named_by)
+        named.append(variables)
+        problems += unreadable
+    sources, foreign = [of_arguments(arguments)], []
+    for variables in named:
+        source, misspelt, ignored = assemble(variables)
+        sources.append(source)
+        problems += misspelt
+        foreign += ignored
+    file, named_by = _chosen(around, path, named)
+    for source, unreadable in _tables(around.directory, file, named_by):
+        sources.append(source)
+        problems += unreadable
+    sources.append(_of_systemd(around.environ))
+    return _Found(sources, problems, foreign, file)
+
+
+def _secrets(around: Surroundings, named: list[list[Variable]]) -> Iterator[tuple[Path, str]]:
+    chosen = _first(named, SECRETS_DIR)
     if chosen is not None:
-        yield _toml(Path(chosen))
-    else:
-        directories = (Path(), user_config_path("dccd"), site_config_path("dccd"))
-        found = next((path for base in directories if (path := base / "dccd.toml").is_file()), None)
-        if found is not None:
-            yield _toml(found)
-    project = Path("pyproject.toml")
-    if project.is_file():
-        yield _toml(project, "tool", "dccd")
+        yield Path(chosen.value).expanduser(), chosen.place
+    if credentials := around.environ.get("CREDENTIALS_DIRECTORY"):
+        yield Path(credentials), ""
+    yield around.secrets, ""
 
 
-def _toml(path: Path, *table: str) -> _Source:
+def _chosen(
+    around: Surroundings, path: str | os.PathLike[str] | None, named: list[list[Variable]]
+) -> tuple[Path | None, str]:
+    """Return the TOML file, and who named it."""
+    if path is not None:
+        return Path(path), ""
+    if (chosen := _first(named[:2], CONFIG)) is not None:
+        return Path(chosen.value), chosen.place
+    candidates = (base / _FILE for base in (around.directory, *around.config_directories))
+    return next(filter(_is_there, candidates), None), ""
+
+
+def _first(named: list[list[Variable]], name: str) -> Variable | None:
+    return next((each for variables in named for each in variables if each.name == name), None)
+
+
+def _is_there(path: Path) -> bool:
+    # A directory or a broken link is there, and an error: Docker makes the first of a file that it cannot mount.
     try:
-        values: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path} is no valid TOML: {error}"
-        raise ConfigError(msg) from None
-    except UnicodeDecodeError:
-        msg = f"{path} is not UTF-8: save it as UTF-8"
-        raise ConfigError(msg) from None
-    except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}): give the path of a TOML file"
-        raise ConfigError(msg) from None
-    for name in table:
-        values = values.get(name, {}) if isinstance(values, dict) else {}
-    storage = values.get("storage")
-    if isinstance(storage, dict) and isinstance(local := storage.get("local_path"), str):
-        storage["local_path"] = path.absolute().parent / Path(local).expanduser()
-    return _Source(str(path), values)
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for name, value in above.items():
-        # Not a dump: that would mask the secrets.
-        new = (
-            {field: getattr(value, field) for field in value.model_fields_set}
-            if isinstance(value, BaseModel)
-            else value
-        )
-        old = merged.get(name)
-        merged[name] = _merge(old, new) if isinstance(old, Mapping) and isinstance(new, Mapping) else new
-    return merged
-
-
-def _explain(problem: ErrorDetails, sources: list[_Source]) -> str:
-    path = problem["loc"]
-    place = next((source.where(path) for source in sources if _has(source.values, path)), None)
-    text = problem["msg"].removeprefix("Value error, ")
-    name = ".".join(str(part) for part in path)
-    return f"{name}: {text} ({place})" if place and name else f"{name}: {text}".removeprefix(": ")
-
-
-def _has(values: Any, path: tuple[str | int, ...]) -> bool:  # noqa: ANN401
-    for part in path:
-        is_item = isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
-        if is_item or (isinstance(values, Mapping) and part in values):
-            values = values[part]
-        else:
-            return isinstance(values, str | list) and part != path[0]
+        path.lstat()
+    except OSError:
+        return False
     return True
+
+
+def _tables(directory: Path, file: Path | None, named_by: str) -> Iterator[tuple[Source, list[Problem]]]:
+    if file is not None:
+        yield read_table(file, named_by=named_by)
+    project = directory / "pyproject.toml"
+    if project.is_file():
+        yield read_table(project, ("tool", "dccd"))
+
+
+def _of_systemd(environ: Mapping[str, str]) -> Source:
+    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if not state:
+        return Source()
+    return Source({"storage": {"local_path": state}}, {(): "environment variable STATE_DIRECTORY"})
+
+
+def _place(sources: Iterable[Source], path: KeyPath) -> str:
+    """Return where a setting is, or where the most of its path is."""
+    return max(sources, key=lambda source: source.depth(path)).place(path)
+
+
+def _set(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:  # noqa: ANN401 - settings, nested
+    """Yield the paths of the settings that are no defaults."""
+    is_list = isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value)
+    for key, inner in enumerate(value) if is_list else value.items() if isinstance(value, Mapping) else ():
+        yield from _set(inner, (*path, key))
+    if path and not is_list and not isinstance(value, Mapping):
+        yield path

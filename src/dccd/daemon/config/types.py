@@ -3,10 +3,12 @@
 import base64
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
+from annotated_types import Len
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_settings import NoDecode
 
@@ -15,27 +17,57 @@ from dccd.units import format_timeframe, parse_duration, parse_timeframe
 
 __all__ = [
     "Address",
+    "Count",
     "Duration",
     "ExchangeName",
+    "ListenAddress",
     "Pair",
+    "Pairs",
     "SecretAddress",
     "SecretAddresses",
     "SecretTexts",
+    "ServerAddress",
     "SigningSecret",
     "Timeframe",
     "UserPath",
+    "UtcTime",
 ]
 
 _EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_PAIR: Final = re.compile(r"[^\s/@]{1,64}/[^\s/@]{1,64}")
+_PAIR: Final = re.compile(r"[^\s/@\x00-\x1f]{1,64}/[^\s/@\x00-\x1f]{1,64}")
+_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]")
+_LONGEST_CANDLE: Final = 4 * 604_800
 
 
-def _duration(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was written
-    return parse_duration(value) if isinstance(value, str | int | float) else value
+# What is raised here tells no value: a secret may stand where a duration should.
+
+
+def _count(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was written
+    if isinstance(value, bool):
+        msg = "should be a whole number"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+def _duration(value: Any) -> Any:  # noqa: ANN401
+    try:
+        return parse_duration(value) if isinstance(value, str | int | float) else value
+    except (ValueError, OverflowError):
+        msg = "should be seconds, or a number with s, m, h, d or w (30s, 10m, 4h, 2d)"
+        raise ValueError(msg) from None
 
 
 def _timeframe(value: Any) -> Any:  # noqa: ANN401
-    return format_timeframe(parse_timeframe(value)) if isinstance(value, str | int) else value
+    if not isinstance(value, str | int):
+        return value
+    try:
+        seconds = parse_timeframe(value)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= _LONGEST_CANDLE:
+        msg = "should be a timeframe of 4 weeks at most: 1m, 5m, 1h, 1d, 1w, or whole seconds"
+        raise ValueError(msg)
+    return format_timeframe(seconds)
 
 
 def _address(value: str) -> str:
@@ -44,8 +76,27 @@ def _address(value: str) -> str:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or re.search(r"\s", value):
+    if not usable or _UNPRINTABLE.search(value):
         msg = "not an http:// or https:// address"
+        raise ValueError(msg)
+    return value
+
+
+def _without_password(value: str) -> str:
+    if "@" in urlsplit(value).netloc:
+        msg = "should hold no user name and no password, as it is shown"
+        raise ValueError(msg)
+    return value
+
+
+def _listen(value: str) -> str:
+    try:
+        parts = urlsplit(f"//{value}")
+        usable = bool(parts.hostname) and parts.port is not None and parts.netloc == value and "@" not in value
+    except ValueError:
+        usable = False
+    if not usable or _UNPRINTABLE.search(value):
+        msg = "not an address to listen on: host and port, 127.0.0.1:9464 or [::1]:9464"
         raise ValueError(msg)
     return value
 
@@ -64,6 +115,13 @@ def _pair(value: str) -> str:
     return value
 
 
+def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        msg = f"{next(each for each in value if value.count(each) > 1)} is listed twice: remove one"
+        raise ValueError(msg)
+    return value
+
+
 def _mask(value: str | None) -> str | None:
     return None if value is None else MASK
 
@@ -76,7 +134,11 @@ def _split(value: Any) -> Any:  # noqa: ANN401
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            msg = "should be a JSON list, or a text with commas"
+            raise ValueError(msg) from None
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
@@ -93,8 +155,31 @@ def _signing(value: str | None) -> str | None:
     return value
 
 
+def _written(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str) and (not value.strip() or "\0" in value):
+        msg = "should be a path"
+        raise ValueError(msg)
+    return value
+
+
 def _expand(value: Path) -> Path:
-    return value.expanduser()
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        msg = "begins with ~, and the home directory is not known: write it out"
+        raise ValueError(msg) from None
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        msg = "should be a time within the years 1 to 9999 of UTC"
+        raise ValueError(msg) from None
+
+
+Count = Annotated[int, BeforeValidator(_count)]
+"""A whole number; true and false are none."""
 
 
 Duration = Annotated[
@@ -113,6 +198,12 @@ Timeframe = Annotated[
 
 Address = Annotated[str, AfterValidator(_address)]
 """An http or https address."""
+
+ServerAddress = Annotated[str, AfterValidator(_address), AfterValidator(_without_password)]
+"""An http or https address that may be shown."""
+
+ListenAddress = Annotated[str, AfterValidator(_listen)]
+"""Host and port of a server of ours, ``127.0.0.1:9464``; port 0 is one that is free."""
 
 SecretAddress = Annotated[
     str | None,
@@ -154,5 +245,11 @@ ExchangeName = Annotated[str, AfterValidator(_exchange)]
 Pair = Annotated[str, AfterValidator(_pair)]
 """A trading pair, ``BASE/QUOTE``."""
 
-UserPath = Annotated[Path, AfterValidator(_expand)]
+Pairs = Annotated[tuple[Pair, ...], NoDecode, BeforeValidator(_split), Len(1), AfterValidator(_distinct)]
+"""One trading pair or more; a list, a JSON list, or a text with commas."""
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+"""A time; in UTC if it names no zone."""
+
+UserPath = Annotated[Path, BeforeValidator(_written), AfterValidator(_expand)]
 """A path; a leading ``~`` is the home directory."""

@@ -1,0 +1,43 @@
+"""How far a run has come, as bars on a terminal."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import CollectorConfig
+
+__all__ = ["progress_bars"]
+
+Progress = Callable[[str, int, int, int], None]
+
+
+@contextmanager
+def progress_bars(stream: TextIO, config: "CollectorConfig") -> Iterator[Progress | None]:
+    """Give what shows a bar for each series under way; None where the stream is no terminal."""
+    if not stream.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - 50 ms, for a terminal only
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    steps = {key: job.seconds * 1000 for key, job, _ in config.jobs_by_key()}
+    shown: dict[str, tuple[TaskID, int]] = {}
+    lock = threading.Lock()
+
+    def show(key: str, fetched: int, reached: int, until: int) -> None:
+        state = f"{fetched} candles, up to {datetime.fromtimestamp(reached / 1000, UTC):%Y-%m-%d %H:%M}"
+        is_behind = reached + steps[key] < until
+        with lock:
+            if key not in shown:
+                begun = reached - (fetched - 1) * steps[key]
+                shown[key] = bars.add_task(key, total=max(1, until - begun), state=state, visible=is_behind), begun
+            task, begun = shown[key]
+            bars.update(task, completed=reached - begun, state=state, visible=is_behind)
+
+    with Bars(*columns, console=Console(file=stream), transient=True) as bars:
+        yield show

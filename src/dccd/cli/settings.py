@@ -1,0 +1,201 @@
+"""Commands about the configuration: begin with one, check it, look up what there is, carry an old one over."""
+
+import os
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dccd import files
+from dccd.daemon.alerts.outbox import alerts_line
+from dccd.errors import ConfigError, DccdError, UnknownSourceError
+from dccd.redact import MASK
+from dccd.units import format_duration
+
+if TYPE_CHECKING:
+    from dccd.daemon.config.load import Traced
+
+__all__ = ["environment", "initialise", "migrate_file", "show_settings"]
+
+_WIDTH: Final = 80
+
+
+def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
+    """Print each setting with its source, and what would run.
+
+    Parameters
+    ----------
+    traced : Traced
+        The configuration and where it came from.
+    say : callable
+        Prints a line.
+
+    Raises
+    ------
+    ConfigError
+        If an exchange is not known.
+    """
+    from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
+
+    config = traced.config
+    problems = []
+    for index, job in enumerate(config.histo_jobs):
+        try:
+            check_exchange(job.exchange)
+        except UnknownSourceError as error:
+            path = f"histo_jobs[{index}].exchange"
+            place = traced.origins.get(path) or traced.origins.get("histo_jobs") or path
+            problems.append(f"{place}: {path}: {error}")
+    if problems:
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    rows = list(_rows(traced))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, origin in rows:
+        say(f"{name:{widths[0]}}  {value:{min(widths[1], 40)}}  {origin}")
+    say("")
+    for key, job, _ in config.jobs_by_key():
+        say(f"{key}  every {format_duration(job.seconds)}")
+    say(f"data: {config.storage.local_path}   {alerts_line(config.alerts)}")
+
+
+def _rows(traced: "Traced") -> Iterator[tuple[str, str, str]]:
+    from dccd.daemon.config.describe import settings  # noqa: PLC0415
+
+    config = traced.config
+    plain = [each for each in settings() if len(each.path) == 2]  # noqa: PLR2004 - section and key
+    owned = [(each, getattr(config, str(each.path[0])), str(each.path[0])) for each in plain]
+    of_jobs = [each for each in settings() if len(each.path) > 2]  # noqa: PLR2004 - list, place and key
+    for index, job in enumerate(config.histo_jobs):
+        owned += [(each, job, f"{each.path[0]}[{index}]") for each in of_jobs]
+    for each, owner, above in owned:
+        key = str(each.path[-1])
+        origin = traced.origins.get(f"{above}.{key}") or traced.origins.get(above) or "default"
+        yield f"{above}.{key}", _shown(getattr(owner, key), secret=each.secret), origin
+
+
+def _shown(value: object, *, secret: bool) -> str:
+    if value is None or value == ():
+        return "-"
+    if secret:
+        return MASK
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format_duration(value) if isinstance(value, float) else str(value)
+
+
+def environment() -> str:
+    """Return every environment variable with its type, default and meaning, for a terminal of 80 columns.
+
+    Returns
+    -------
+    str
+        A paragraph for each.
+    """
+    from dccd.daemon.config.describe import VARIABLES, settings  # noqa: PLC0415
+
+    parts = []
+    for each in settings():
+        default = "required" if each.required else f"default {each.default}" if each.default else "not set by default"
+        secret = "; a secret" if each.secret else ""
+        parts.append((each.variable, f"{each.type}; {default.replace(chr(34), '')}{secret}", each.description))
+    parts += [(name, "path; not set by default", meaning) for name, meaning in VARIABLES]
+    lines = [f"{name}\n{_indented(kind)}\n{_indented(meaning)}" for name, kind, meaning in parts]
+    note = (
+        "A list is JSON, or a text with commas. The number in DCCD_HISTO_JOBS__0__ counts the jobs; all of them may be"
+    )
+    return "\n".join([*lines, "", textwrap.fill(f"{note} one JSON list in DCCD_HISTO_JOBS instead.", _WIDTH)])
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+
+
+def initialise(path: Path) -> str:
+    """Write a configuration to begin with, and say so.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it must not exist.
+
+    Returns
+    -------
+    str
+        What was done and what is next.
+
+    Raises
+    ------
+    DccdError
+        If there is such a file, or it cannot be written.
+    """
+    from dccd.daemon.config.describe import starter  # noqa: PLC0415
+
+    _create(path, starter())
+    return f"{path} is written: put in your exchange and pairs, then run dccd validate"
+
+
+def migrate_file(source: Path, output: Path) -> Iterator[str]:
+    """Write the configuration that does what one of dccd 2.x did, and say what it could not carry over.
+
+    Parameters
+    ----------
+    source : Path
+        ``config.yml`` of 2.x.
+    output : Path
+        The file to write; it must not exist.
+
+    Yields
+    ------
+    str
+        Lines for whoever runs it.
+
+    Raises
+    ------
+    ConfigError
+        If `source` cannot be read, or is no configuration of 2.x.
+    DccdError
+        If `output` exists, or cannot be written.
+    """
+    from dccd.daemon.config.migrate import migrate  # noqa: PLC0415
+
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        msg = f"{source}: is not UTF-8"
+        raise ConfigError(msg) from None
+    except OSError as error:
+        msg = f"{source}: cannot be read: {files.describe(error)}"
+        raise ConfigError(msg) from None
+    try:
+        made = migrate(text, Path.cwd())
+    except ConfigError as error:
+        msg = f"{source}: {error}"
+        raise ConfigError(msg) from None
+    _create(output, made.toml)
+    yield f"{output} is written; it may hold secrets, so only you can read it"
+    yield from (f"  {note}" for note in made.notes)
+    yield f"Metrics carry over: {made.local_path / '.dccd' / 'metrics.json'} is read as it is."
+    yield "CANDLES DO NOT CARRY OVER: they are collected anew beside the old files, which are neither read nor changed."
+    yield f"Set start = ... for each job in {output} to say how far back. Then run dccd validate."
+
+
+def _create(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        msg = f"{path} exists and is left as it is: move it away, or name another file"
+        raise DccdError(msg) from None
+    except OSError as error:
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise DccdError(msg) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise DccdError(msg) from None

@@ -1,0 +1,152 @@
+"""The command ``status``: once, again and again, or as JSON."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from dccd.cli.board import as_text, board
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.overview import read_overview
+from dccd.daemon.view import Overview, to_json
+from dccd.errors import DccdError, StorageError
+from dccd.redact import redact
+from dccd.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import CollectorConfig
+
+__all__ = ["show_status", "watch_status"]
+
+_INTERVALS: Final = (0.2, 3600.0)
+
+Read = Callable[[], Overview]
+
+
+def show_status(config: "CollectorConfig", stream: TextIO, *, as_json: bool = False) -> None:
+    """Print the health of all jobs.
+
+    Parameters
+    ----------
+    config : CollectorConfig
+        Which jobs there are and where their records are.
+    stream : TextIO
+        Where to print to; colours only on a terminal, errors in full everywhere else.
+    as_json : bool, optional
+        Whether to print JSON in place of a table.
+
+    Raises
+    ------
+    StorageError
+        If the records cannot be read.
+    """
+    overview = read_overview(config, SYSTEM_CLOCK.time())
+    if as_json:
+        _say(stream, json.dumps(to_json(overview), indent=2))
+        return
+    console = _console(stream)
+    if console.is_terminal:
+        console.print(board(overview, console.width))
+    else:
+        width = _width(console)
+        _say(stream, as_text(board(overview, width), width))
+
+
+def watch_status(  # noqa: PLR0913 - what a test injects comes last
+    config: "CollectorConfig",
+    stream: TextIO,
+    interval: str,
+    *,
+    as_json: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
+    stop: threading.Event | None = None,
+) -> None:
+    """Print the health of all jobs again and again, until interrupted.
+
+    Parameters
+    ----------
+    config : CollectorConfig
+        Which jobs there are and where their records are.
+    stream : TextIO
+        Where to print to; a terminal is drawn over, anything else gets one picture after the other.
+    interval : str
+        Time between two pictures.
+    as_json : bool, optional
+        Whether to print JSON, one object a line.
+    clock : Clock, optional
+        Where the time comes from.
+    stop : threading.Event, optional
+        Ends it.
+
+    Raises
+    ------
+    DccdError
+        If the interval is none.
+    """
+    seconds = _seconds(interval)
+    ended = stop or threading.Event()
+    console = _console(stream)
+    try:
+        if console.is_terminal and not as_json:
+            _watch_terminal(config, console, seconds, clock, ended)
+            return
+        while not ended.is_set():
+            _say(stream, _picture(config, clock.time(), _width(console), as_json=as_json))
+            clock.wait(ended, seconds)
+    except KeyboardInterrupt:
+        return
+
+
+def _watch_terminal(
+    config: "CollectorConfig", console: Console, seconds: float, clock: Clock, ended: threading.Event
+) -> None:
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while not ended.is_set():
+            now = clock.time()
+            head = Text(f"every {format_duration(seconds) if seconds >= 1 else f'{seconds:g}s'}; Ctrl-C ends", "dim")
+            try:
+                body: Group | Text = board(read_overview(config, now), console.width, console.height - 1)
+            except StorageError as error:
+                body = Text(redact(str(error)), "bold red")
+            live.update(Group(head, body), refresh=True)
+            clock.wait(ended, seconds)
+
+
+def _picture(config: "CollectorConfig", now: float, width: int | None, *, as_json: bool) -> str:
+    try:
+        overview = read_overview(config, now)
+    except StorageError as error:
+        return json.dumps({"at": now, "error": redact(str(error))}) if as_json else redact(f"{error}\n")
+    return json.dumps(to_json(overview)) if as_json else f"{as_text(board(overview, width), width)}\n"
+
+
+def _seconds(interval: str) -> float:
+    low, high = _INTERVALS
+    try:
+        seconds = parse_duration(interval)
+    except ValueError as error:
+        msg = f"--interval: {error}"
+        raise DccdError(msg) from None
+    if not low <= seconds <= high:
+        msg = "--interval: from 0.2s to 1h"
+        raise DccdError(msg)
+    return seconds
+
+
+def _console(stream: TextIO) -> Console:
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _width(console: Console) -> int | None:
+    """Return the columns to keep to; None where nobody said and nobody looks, such as into a pipe."""
+    return console.width if console.is_terminal or os.environ.get("COLUMNS", "").isdigit() else None
+
+
+def _say(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()

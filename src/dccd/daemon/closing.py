@@ -1,0 +1,57 @@
+"""What is open, so that the end of the interpreter closes it."""
+
+import atexit
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["Opened", "close_all", "opened"]
+
+
+class Opened:
+    """Everything that has to be closed, with how to do that."""
+
+    def __init__(self) -> None:
+        self._items: dict[object, tuple[Callable[[], float], Callable[[float], None]]] = {}
+
+    def add(self, item: object, deadline: Callable[[], float], close: Callable[[float], None]) -> None:
+        """Take note of something that was opened.
+
+        Parameters
+        ----------
+        item : object
+            What it is.
+        deadline : callable
+            Returns when closing has to be done if it begins now.
+        close : callable
+            Closes it, within that time.
+        """
+        self._items[item] = (deadline, close)
+
+    def discard(self, item: object) -> None:
+        """Take note that something is closed.
+
+        Parameters
+        ----------
+        item : object
+            What it is.
+        """
+        self._items.pop(item, None)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def close_all(self) -> None:
+        """Close everything, within the longest of all bounds."""
+        for close, until in [(close, deadline()) for deadline, close in list(self._items.values())]:
+            close(until)
+
+
+opened: Final = Opened()
+
+
+def close_all() -> None:
+    """Close every open monitor, all of them within the longest of their bounds."""
+    opened.close_all()
+
+
+atexit.register(close_all)

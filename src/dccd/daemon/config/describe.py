@@ -1,0 +1,198 @@
+"""Every setting, told by the models themselves: for the command, the documentation and a file to begin with."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dccd.daemon.config.models import CollectorConfig
+from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, nested, variable_of
+from dccd.units import format_duration
+
+__all__ = ["VARIABLES", "Setting", "json_schema", "settings", "starter"]
+
+VARIABLES: Final = (
+    (CONFIG, "TOML file to read; an option of the command goes before it."),
+    (SECRETS_DIR, "Directory of files named as the variables, whose content is the value."),
+)
+"""Variables that are no settings, and what they mean."""
+
+_DURATION: Final = {"number", "string"}
+_TIMEFRAME: Final = {"string", "integer"}
+_FORMATS: Final = {"path": "path", "date-time": "time", "uri": "address"}
+_ABOUT: Final = ("description", "title", "default", "examples", "writeOnly")
+_SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What there is to know of a setting.
+
+    Parameters
+    ----------
+    path : tuple of str and int
+        Where it is; jobs are told by the first of them.
+    variable : str
+        Environment variable that sets it.
+    type : str
+        What it takes, in words.
+    default : str or None
+        As one would write it in a file; None where nothing is set.
+    required : bool
+        Whether it must be set.
+    secret : bool
+        Whether its value is hidden.
+    description : str
+        What it means.
+    example : str or None
+        A value as one would write it in a file.
+    """
+
+    path: KeyPath
+    variable: str
+    type: str
+    default: str | None
+    required: bool
+    secret: bool
+    description: str
+    example: str | None = None
+
+
+def settings() -> tuple[Setting, ...]:
+    """Return every setting, in the order of the models.
+
+    Returns
+    -------
+    tuple of Setting
+        Those of a job are told once.
+
+    Examples
+    --------
+    >>> from dccd.daemon.config.describe import settings
+    >>> [each.default for each in settings() if each.variable == "DCCD_ALERTS__REPEAT_INTERVAL"]
+    ['"4h"']
+    """
+    return tuple(_of_model(CollectorConfig, ()))
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of a configuration file, for editors.
+
+    Returns
+    -------
+    str
+        JSON, ended by a newline.
+    """
+    schema = CollectorConfig.model_json_schema()
+    for model in (schema, *schema["$defs"].values()):
+        model["description"] = model["description"].partition("\n")[0]
+        for name, told in model["properties"].items():
+            if told.get("items") == {"type": "string"}:
+                model["properties"][name] = _list_or_text(told)
+    return f"{json.dumps(schema, indent=2)}\n"
+
+
+def starter() -> str:
+    """Return a configuration file to begin with, which can be used as it is.
+
+    Returns
+    -------
+    str
+        TOML. What is commented out shows its default or an example.
+    """
+    lines = [
+        _SCHEMA_LINE,
+        "# The line above is for editors: dccd schema > dccd.schema.json makes the file it names.",
+        "# What is commented out shows its default, or an example where there is none. Check with: dccd validate",
+    ]
+    section: KeyPath = ()
+    for each in settings():
+        above = each.path[:-1]
+        if above != section:
+            section = above
+            lines += ["", f"[[{section[0]}]]" if len(section) > 1 else f"[{section[0]}]"]
+        value = each.example if each.default is None else each.default
+        mark = "" if each.required or each.path == ("storage", "local_path") else "# "
+        lines += [f"# {each.description}{' A secret.' if each.secret else ''}", f"{mark}{each.path[-1]} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _list_or_text(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a list that may also be written as a text with commas."""
+    about: dict[str, Any] = {key: told[key] for key in _ABOUT if key in told}
+    limits = {"minItems": told.get("minLength"), "maxItems": told.get("maxItems")}
+    of_list = {"type": "array", "items": told["items"], **{key: limit for key, limit in limits.items() if limit}}
+    return {**about, "anyOf": [of_list, {"type": "string"}]}
+
+
+def _of_model(model: type[BaseModel], above: KeyPath) -> Iterator[Setting]:
+    properties: dict[str, Any] = model.model_json_schema()["properties"]
+    for name, field in model.model_fields.items():
+        below = nested(field)
+        if below is None:
+            yield _of_field(field, properties[name], (*above, name))
+        else:
+            yield from _of_model(below.model, (*above, name, 0) if below.many else (*above, name))
+
+
+def _of_field(field: FieldInfo, schema: dict[str, Any], path: KeyPath) -> Setting:
+    kind = _kind(schema)
+    examples = field.examples or ()
+    return Setting(
+        path,
+        variable_of(path),
+        f"{kind}{_bounds(field, kind)}",
+        _default(field, kind),
+        field.is_required(),
+        bool(schema.get("writeOnly")),
+        field.description or "",
+        _written(examples[0], kind) if examples else None,
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        schema = next(each for each in schema["anyOf"] if each.get("type") != "null")
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    if isinstance(schema["type"], list):
+        kinds = {frozenset(_DURATION): "duration", frozenset(_TIMEFRAME): "timeframe"}
+        return kinds[frozenset(schema["type"])]
+    named = {"integer": "whole number", "boolean": "true or false", "array": "list"}
+    return named.get(schema["type"]) or _FORMATS.get(schema.get("format", ""), "text")
+
+
+def _bounds(field: FieldInfo, kind: str) -> str:
+    told = [each for each in _constraints(field) if isinstance(each, Ge | Le)]
+    low = next((each.ge for each in told if isinstance(each, Ge)), None)
+    high = next((each.le for each in told if isinstance(each, Le)), None)
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return ""
+    return f", {_plain(low, kind)} to {_plain(high, kind)}"
+
+
+def _constraints(field: FieldInfo) -> Iterator[object]:
+    for each in field.metadata:
+        yield each
+        yield from getattr(each, "metadata", ())
+
+
+def _plain(value: float, kind: str) -> str:
+    return format_duration(value) if kind == "duration" else f"{value:,}"
+
+
+def _default(field: FieldInfo, kind: str) -> str | None:
+    if field.is_required() or field.default_factory is not None or field.default is None:
+        return None
+    return _written(field.default, kind)
+
+
+def _written(value: Any, kind: str) -> str:  # noqa: ANN401 - whatever a setting may be
+    """Return a value as TOML."""
+    if kind == "duration" and not isinstance(value, str):
+        return json.dumps(format_duration(value))
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -1,0 +1,182 @@
+"""The names of settings: dotted in messages, in capitals in the environment."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dccd.daemon.config.models import CollectorConfig
+
+__all__ = [
+    "CONFIG",
+    "DELIMITER",
+    "PREFIX",
+    "SECRETS_DIR",
+    "KeyPath",
+    "Nested",
+    "dotted",
+    "leaves",
+    "nested",
+    "plain",
+    "setting_of",
+    "variable_of",
+]
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Keys from the outermost to that of a setting; a number is the place in a list."""
+
+PREFIX: Final = "DCCD_"
+DELIMITER: Final = "__"
+CONFIG: Final = "DCCD_CONFIG"
+SECRETS_DIR: Final = "DCCD_SECRETS_DIR"
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,5}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """The model below a key.
+
+    Parameters
+    ----------
+    model : type of pydantic.BaseModel
+        Its keys are the next ones.
+    many : bool
+        Whether there is a list of them.
+    """
+
+    model: type[BaseModel]
+    many: bool
+
+
+def nested(field: FieldInfo) -> Nested | None:
+    """Return the model below a field, if there is one.
+
+    Parameters
+    ----------
+    field : pydantic.fields.FieldInfo
+        A field of a model of settings.
+
+    Returns
+    -------
+    Nested or None
+        None for a plain setting.
+    """
+    many = get_origin(field.annotation) is tuple
+    kind = get_args(field.annotation)[0] if many else field.annotation
+    return Nested(kind, many) if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the path of each plain setting; those of a list are told of its first item.
+
+    Parameters
+    ----------
+    model : type of pydantic.BaseModel, optional
+        Where to begin, default with all settings.
+    above : tuple of str and int, optional
+        Path of that model.
+
+    Yields
+    ------
+    tuple of str and int
+        For example ``("alerts", "format")`` and ``("histo_jobs", 0, "pairs")``.
+    """
+    for name, field in model.model_fields.items():
+        below = nested(field)
+        if below is None:
+            yield (*above, name)
+        else:
+            yield from leaves(below.model, (*above, name, 0) if below.many else (*above, name))
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a path as messages write it.
+
+    Parameters
+    ----------
+    path : tuple of str and int
+        Keys and places in lists.
+
+    Returns
+    -------
+    str
+        For example ``histo_jobs[0].pairs``; a key that is no plain name is hidden, as a secret may stand there.
+
+    Examples
+    --------
+    >>> dotted(("histo_jobs", 0, "pairs")), dotted(("alerts", "https://example.com/hook"))
+    ('histo_jobs[0].pairs', 'alerts.***')
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{plain(part)}" for part in path).removeprefix(".")
+
+
+def plain(name: str) -> str:
+    """Return a name, or stars if it is none that a key or a variable would have.
+
+    Parameters
+    ----------
+    name : str
+        What stands where a name should.
+
+    Returns
+    -------
+    str
+        Something that can be shown.
+    """
+    return name if _PLAIN.fullmatch(name) else "***"
+
+
+def variable_of(path: KeyPath) -> str:
+    """Return the environment variable of a setting.
+
+    Parameters
+    ----------
+    path : tuple of str and int
+        Path of the setting.
+
+    Returns
+    -------
+    str
+        For example ``DCCD_HISTO_JOBS__0__PAIRS``.
+    """
+    return PREFIX + DELIMITER.join(str(part).upper() for part in path)
+
+
+def setting_of(variable: str) -> KeyPath | None:
+    """Return the setting that an environment variable sets.
+
+    Parameters
+    ----------
+    variable : str
+        Name of the variable.
+
+    Returns
+    -------
+    tuple of str and int, or None
+        Path of a setting or of a whole section; None if there is none of that name.
+
+    Examples
+    --------
+    >>> setting_of("DCCD_HISTO_JOBS__0__PAIRS"), setting_of("DCCD_ALERTS"), setting_of("DCCD_ALERTS_FORMAT")
+    (('histo_jobs', 0, 'pairs'), ('alerts',), None)
+    """
+    parts = variable.lower().removeprefix(PREFIX.lower()).split(DELIMITER)
+    path: KeyPath = tuple(int(part) if _NUMBER.fullmatch(part) else part for part in parts)
+    return path if _is_setting(path, CollectorConfig) else None
+
+
+def _is_setting(path: KeyPath, model: type[BaseModel]) -> bool:
+    first, *rest = path
+    field = model.model_fields.get(first) if isinstance(first, str) else None
+    if field is None or not rest:
+        return field is not None
+    below = nested(field)
+    if below is not None and below.many:
+        number, *rest = rest
+        return bool(rest) and isinstance(number, int) and _is_setting(tuple(rest), below.model)
+    return below is not None and _is_setting(tuple(rest), below.model)

@@ -1,0 +1,106 @@
+"""What is wrong with a configuration, a line for each problem, without any value."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic_core import ErrorDetails
+
+from dccd.daemon.config.names import KeyPath, dotted
+from dccd.daemon.config.spelling import meant_key
+
+__all__ = ["Problem", "expected", "in_order"]
+
+_PLAINER: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "float_type": "should be a number",
+    "int_from_float": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "model_type": "should be a table of settings",
+    "path_type": "should be a path",
+    "string_type": "should be a text",
+    "tuple_type": "should be a list",
+}
+_DATES: Final = ("date_", "datetime_", "timezone_")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that has to be mended.
+
+    Parameters
+    ----------
+    place : str
+        File and line, variable or argument; empty if nobody wrote it.
+    text : str
+        What is wrong, or what was expected.
+    key : tuple of str and int, optional
+        The setting it is about, if it is about one.
+    """
+
+    place: str
+    text: str
+    key: KeyPath = ()
+
+    @property
+    def line(self) -> str:
+        """The place, the key and what is wrong."""
+        return ": ".join(part for part in (self.place, dotted(self.key), self.text) if part)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems place by place, and those of a file from its first line to its last.
+
+    Parameters
+    ----------
+    problems : Iterable of Problem
+        In any order.
+
+    Returns
+    -------
+    list of Problem
+        The places in the order in which each first comes up.
+
+    Examples
+    --------
+    >>> [each.place for each in in_order([Problem("a:10", ""), Problem("DCCD_X", ""), Problem("a:2", "")])]
+    ['a:2', 'a:10', 'DCCD_X']
+    """
+    found = [(problem, *_file_and_line(problem.place)) for problem in problems]
+    first: dict[str, int] = {}
+    for _, file, _ in found:
+        first.setdefault(file, len(first))
+    return [problem for problem, _, _ in sorted(found, key=lambda each: (first[each[1]], each[2]))]
+
+
+def _file_and_line(place: str) -> tuple[str, list[int]]:
+    """Split a place; what has no lines has none."""
+    ends = re.search(r"(:\d+)*$", place)
+    start = ends.start() if ends else len(place)
+    return place[:start], [int(number) for number in place[start:].split(":")[1:]]
+
+
+def expected(details: ErrorDetails) -> str:
+    """Return what should stand where something wrong does.
+
+    Parameters
+    ----------
+    details : pydantic_core.ErrorDetails
+        An error of pydantic.
+
+    Returns
+    -------
+    str
+        A few words on one line.
+    """
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return f"no such setting: {meant_key(details['loc'])}"
+    if kind.startswith(_DATES):
+        return "should be a date and time (2026-01-01T00:00:00Z)"
+    text = re.sub(r"^(Value error,|Input|Tuple|String|Value) ", "", details["msg"])
+    return _PLAINER.get(kind) or re.sub(r" after validation, not \d+$", "", text)

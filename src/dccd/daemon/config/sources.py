@@ -1,0 +1,103 @@
+"""Settings from one place, and how those of several are joined."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from dccd.daemon.config.names import KeyPath
+
+__all__ = ["Source", "merge", "of_arguments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Settings from one place.
+
+    Parameters
+    ----------
+    values : Mapping of str to object
+        The settings, nested.
+    places : Mapping of tuple to str
+        How a person finds a setting, or all that is below a path.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[KeyPath, str] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> str:
+        """Return how a person finds a setting in this place, or what it would be below.
+
+        Parameters
+        ----------
+        path : tuple of str and int
+            Path of the setting.
+
+        Returns
+        -------
+        str
+            For example ``dccd.toml:7``; empty if there is nothing like it here.
+        """
+        return next(
+            (self.places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.places), ""
+        )
+
+    def depth(self, path: KeyPath) -> int:
+        """Return how many keys of a path there are here, from the outermost on.
+
+        Parameters
+        ----------
+        path : tuple of str and int
+            Path of a setting.
+
+        Returns
+        -------
+        int
+            The length of the path if the setting is here.
+        """
+        inner: Any = self.values
+        for depth, part in enumerate(path):
+            is_item = isinstance(inner, list | tuple) and isinstance(part, int) and part < len(inner)
+            if not is_item and not (isinstance(inner, Mapping) and part in inner):
+                return depth
+            inner = inner[part]
+        return len(path)
+
+
+def of_arguments(arguments: Mapping[str, Any]) -> Source:
+    """Return the settings that a caller gave.
+
+    Parameters
+    ----------
+    arguments : Mapping of str to object
+        Top-level settings; models count with what was given to them.
+
+    Returns
+    -------
+    Source
+        The settings, nested.
+    """
+    return Source(merge({}, arguments), {(name,): f"argument {name}" for name in arguments})
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of which those of one place go before those of another.
+
+    Parameters
+    ----------
+    below, above : Mapping of str to object
+        Settings, nested; a list is replaced as a whole.
+
+    Returns
+    -------
+    dict of str to object
+        All of them.
+    """
+    merged = dict(below)
+    for name, value in above.items():
+        # Not a dump: that would mask the secrets.
+        new = {each: getattr(value, each) for each in value.model_fields_set} if isinstance(value, BaseModel) else value
+        old = merged.get(name)
+        merged[name] = merge(old if isinstance(old, Mapping) else {}, new) if isinstance(new, Mapping) else new
+    return merged

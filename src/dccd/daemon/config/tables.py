@@ -1,0 +1,83 @@
+"""Settings from TOML files."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dccd.daemon.config.names import plain
+from dccd.daemon.config.places import lines_of_keys
+from dccd.daemon.config.problems import Problem
+from dccd.daemon.config.sources import Source
+
+if TYPE_CHECKING:
+    from dccd.daemon.config.names import KeyPath
+
+__all__ = ["read_table"]
+
+_AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_QUOTED: Final = re.compile(r"'([^']{5,})'|\"([^\"]{5,})\"")
+_YAML: Final = {".yaml", ".yml"}
+
+
+def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -> tuple[Source, list[Problem]]:
+    """Return the settings in a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; a relative ``storage.local_path`` in it is relative to it.
+    table : tuple of str, optional
+        The table in it that holds the settings, default the whole file.
+    named_by : str, optional
+        Who named the file, if not the caller.
+
+    Returns
+    -------
+    Source
+        The settings; none if there is a problem.
+    list of Problem
+        Why it cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return Source(), [Problem(f"{path}:{line}", "is not UTF-8: save the file as UTF-8")]
+    except OSError as error:
+        what = f"{path} cannot be read ({error.strerror}): give the path of a TOML file"
+        return Source(), [Problem(named_by, what)]
+    try:
+        values: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Source(), [_no_toml(path, text, str(error))]
+    except RecursionError:
+        return Source(), [Problem(str(path), "is nested too deeply to be read")]
+    places: dict[KeyPath, str] = {(): str(path)}
+    for key, line in lines_of_keys(text).items():
+        if key[: len(table)] == table:
+            places[key[len(table) :]] = f"{path}:{line}"
+    for name in table:
+        values = values.get(name, {}) if isinstance(values, dict) else values
+    if not isinstance(values, dict):
+        return Source(), [Problem(places[()], f"{'.'.join(table)} should be a table of settings")]
+    return Source(_beside(path, values), places), []
+
+
+def _no_toml(path: Path, text: str, message: str) -> Problem:
+    if path.suffix.lower() in _YAML:
+        return Problem(str(path), f"is YAML, not TOML: dccd migrate {path} converts a file of dccd 2.x")
+    at = _AT.search(message)
+    last = text.rstrip().count("\n") + 1
+    line, column = (at[1], at[2]) if at is not None and at[1] else (last, len(text.rstrip().split("\n")[-1]) + 1)
+    # It quotes characters, and keys, as which a value may stand.
+    what = _QUOTED.sub(lambda match: f"'{plain(match[1] or match[2])}'", _AT.sub("", message))
+    return Problem(f"{path}:{line}:{column}", f"is not TOML: {what[:1].lower()}{what[1:]}")
+
+
+def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    storage = values.get("storage")
+    local = storage.get("local_path") if isinstance(storage, dict) else None
+    if not isinstance(local, str) or not local.strip() or local.startswith("~"):
+        return values
+    return {**values, "storage": {**values["storage"], "local_path": str(path.absolute().parent / local)}}

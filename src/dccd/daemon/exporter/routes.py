@@ -1,0 +1,76 @@
+"""What is answered to which path."""
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from dccd.daemon.exporter.page import CONTENT_SECURITY_POLICY, page
+from dccd.daemon.exporter.prometheus import MEDIA_TYPE, exposition
+from dccd.daemon.exporter.server import Reply
+from dccd.daemon.health_view import fault
+from dccd.daemon.view import to_json
+from dccd.errors import DccdError
+from dccd.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dccd.candles import Span
+    from dccd.daemon.view import Overview
+
+__all__ = ["Routes"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+
+class Routes:
+    """Answers for the paths of the exporter.
+
+    Parameters
+    ----------
+    read : callable
+        Returns what an operator sees.
+    spans : callable or None
+        Returns what of each series is stored; None where nothing can look.
+    """
+
+    def __init__(self, read: "Callable[[], Overview]", spans: "Callable[[], Sequence[Span]] | None") -> None:
+        self._read = read
+        self._spans = spans
+        self._paths: dict[str, Callable[[Overview], Reply]] = {
+            "/": self._page,
+            "/healthz": lambda overview: _verdict(fault(overview)),
+            "/metrics": lambda overview: Reply(exposition(overview), media_type=MEDIA_TYPE),
+            "/readyz": lambda overview: _verdict(fault(overview, persistence=True)),
+            "/status.json": lambda overview: Reply(json.dumps(to_json(overview)), media_type="application/json"),
+        }
+
+    def __call__(self, path: str) -> Reply | None:
+        """Return what is answered, or None where nothing is.
+
+        Parameters
+        ----------
+        path : str
+            Path of the request, without a query.
+
+        Returns
+        -------
+        Reply or None
+            Status 503 where what is asked for cannot be told now.
+        """
+        make = self._paths.get(path)
+        if make is None:
+            return None
+        try:
+            return make(self._read())
+        except DccdError as error:
+            return Reply(f"{redact(str(error))}\n", 503)
+
+    def _page(self, overview: "Overview") -> Reply:
+        spans = None if self._spans is None else self._spans()
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return Reply(page(overview, spans), media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _verdict(wrong: str | None) -> Reply:
+    return Reply("ok\n") if wrong is None else Reply(f"{wrong}\n", 503)

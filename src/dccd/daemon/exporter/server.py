@@ -1,0 +1,313 @@
+"""A small HTTP server that gives itself away to nobody and waits for nobody: GET and HEAD, one request a connection."""
+
+import ipaddress
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, BinaryIO, ClassVar, Final, cast
+from urllib.parse import urlsplit
+
+from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK, Clock
+
+__all__ = ["Reply", "Server", "is_loopback", "split_address"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+_POLL: Final = 0.1
+_MOST_AT_ONCE: Final = 8
+_MOST_BYTES: Final = 16_384
+_MOST_UNREAD: Final = 131_072
+_LONGEST: Final = 10.0
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Connection": "close",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered to a request.
+
+    Parameters
+    ----------
+    body : str or bytes
+        What is sent.
+    status : int, optional
+        HTTP status.
+    media_type : str, optional
+        What the body is.
+    headers : mapping, optional
+        Further headers, in place of those that every answer has.
+    """
+
+    body: str | bytes
+    status: int = 200
+    media_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """Return host and port of an address to listen on.
+
+    Parameters
+    ----------
+    listen : str
+        ``127.0.0.1:9464`` or ``[::1]:9464``.
+
+    Returns
+    -------
+    tuple of str and int
+        The host without brackets.
+    """
+    parts = urlsplit(f"//{listen}")
+    return parts.hostname or "", parts.port or 0
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host.
+
+    Parameters
+    ----------
+    host : str
+        An address, or a name.
+
+    Returns
+    -------
+    bool
+        True for ``localhost`` and addresses of loopback; any other name may lead anywhere.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
+class Server:
+    """Answers requests in threads of its own until it is closed.
+
+    Parameters
+    ----------
+    listen : str
+        Host and port.
+    answer : callable
+        From the path of a request to what is answered; None where there is nothing.
+    clock : Clock, optional
+        Where the time comes from.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be used, such as when another process has it.
+
+    Notes
+    -----
+    On loopback, a request whose ``Host`` is a name of another machine is refused: a page of a foreign site that
+    had its name point here would be asking. Beyond eight connections at once, further ones are dropped.
+    """
+
+    def __init__(self, listen: str, answer: Callable[[str], Reply | None], *, clock: Clock = SYSTEM_CLOCK) -> None:
+        host, port = split_address(listen)
+        self._server = _HttpServer(host, port, answer, clock)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name="dccd-exporter", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Where it is, as an address for a browser."""
+        host, port = self._server.server_address[:2]
+        return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
+
+    def close(self) -> None:
+        """Stop to serve and drop all connections, also those that an answer is being sent on."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.drop(0.0)
+        self._thread.join()
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 32
+
+    def __init__(self, host: str, port: int, answer: Callable[[str], Reply | None], clock: Clock) -> None:
+        self.answer = answer
+        self._clock = clock
+        self.names = {host, "localhost", "127.0.0.1", "::1"} if is_loopback(host) else None
+        self._open: dict[socket.socket, float] = {}
+        self._guard = threading.Lock()
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
+
+    @override
+    def server_bind(self) -> None:
+        """Bind without the look-up of a host name, which may take seconds."""
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
+            self.allow_reuse_address = False
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(self.allow_reuse_address))
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    @override
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            is_full = len(self._open) >= _MOST_AT_ONCE
+            if not is_full:
+                self._open[request] = self._clock.monotonic()
+        if is_full:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    @override
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    @override
+    def service_actions(self) -> None:
+        """End the connections that last too long: a client that drips bytes keeps a time limit per byte."""
+        self.drop(_LONGEST)
+
+    def drop(self, age: float) -> None:
+        """End the connections that have lasted so many seconds."""
+        now = self._clock.monotonic()
+        with self._guard:
+            late = [request for request, since in self._open.items() if now - since >= age]
+        for request in late:
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that hangs up is no news."""
+        logger.debug("a connection to the exporter ended early")
+
+
+class _Bounded:
+    """Lines of a request, up to a number of bytes."""
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._left <= 0
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def readline(self, size: int = -1) -> bytes:
+        line = self._stream.readline(self._left if size < 0 else min(size, self._left))
+        self._left -= len(line)
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout: ClassVar[float | None] = 5.0
+    server_version = "dccd"
+    sys_version = ""
+
+    @property
+    def _http(self) -> _HttpServer:
+        return cast("_HttpServer", self.server)
+
+    @override
+    def setup(self) -> None:
+        super().setup()
+        self._bounded = _Bounded(cast("BinaryIO", self.rfile), _MOST_BYTES)
+        self.rfile = cast("Any", self._bounded)
+
+    @override
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        self.close_connection = True  # one request a connection
+        if parsed and self._bounded.is_exhausted:
+            self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return False
+        if parsed and self.command not in {"GET", "HEAD"}:
+            self._send(Reply("only GET and HEAD\n", 405, headers={"Allow": "GET, HEAD"}))
+            self._read_on()
+            return False
+        return parsed
+
+    def do_GET(self) -> None:
+        if not self._is_for_us():
+            self._send(Reply("this name is not one of this server's\n", 421))
+            return
+        try:
+            reply = self._http.answer(urlsplit(self.path).path)
+        except Exception:
+            logger.exception("%s could not be answered", urlsplit(self.path).path[:100])
+            reply = Reply("an error; see the log\n", 500)
+        self._send(reply or Reply("nothing is here\n", 404))
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _is_for_us(self) -> bool:
+        names, told = self._http.names, self.headers.get("Host", "")
+        try:
+            host = urlsplit(f"//{told}").hostname or ""
+        except ValueError:
+            return False
+        return bool(host) and "@" not in told and (names is None or host.rstrip(".") in names)
+
+    @override
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer with a line of text, without what was asked for."""
+        try:
+            phrase = HTTPStatus(code).phrase
+        except ValueError:
+            phrase = "error"
+        self.close_connection = True
+        self.request_version = "HTTP/1.0"  # so that headers are sent also where no version was understood
+        self._send(Reply(f"{phrase.lower()}\n", code))
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Take some of what is left of a request: closing before would take the answer away from the client."""
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            left = _MOST_UNREAD
+            while left > 0 and (part := self.connection.recv(_MOST_BYTES)):
+                left -= len(part)
+
+    def _send(self, reply: Reply) -> None:
+        data = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        self.send_response(reply.status)
+        own = {"Content-Type": reply.media_type, "Content-Length": str(len(data))}
+        for name, value in {**_HEADERS, **own, **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    @override
+    def version_string(self) -> str:
+        return self.server_version
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: a scrape each 15 s is no news."""

@@ -1,0 +1,85 @@
+"""The exporter of a daemon: made of its settings, opened and closed with it."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dccd import files
+from dccd.daemon.exporter.routes import Routes
+from dccd.daemon.exporter.server import Server, is_loopback, split_address
+from dccd.errors import MissingExtraError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dccd.candles import Span
+    from dccd.daemon.config import CollectorConfig
+    from dccd.daemon.view import Overview
+
+__all__ = ["Exporter", "open_exporter", "write_textfile"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+Exporter = Server
+
+
+def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> Server | None:
+    """Serve metrics and the status page where the settings say so.
+
+    Parameters
+    ----------
+    config : CollectorConfig
+        ``server.listen`` says where.
+    read : callable
+        Returns what an operator sees; called for each request, by threads of the server.
+
+    Returns
+    -------
+    Exporter or None
+        To be closed; None where it is off, or where its address cannot be used: an ERROR says so, and collection
+        goes on without it.
+    """
+    listen = config.server.listen
+    if listen is None:
+        return None
+    try:
+        server = Server(listen, Routes(read, _spans_of(config.storage.local_path)))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        logger.error("server.listen: %s cannot be used (%s): metrics and the status page are off", listen, reason)  # noqa: TRY400
+        return None
+    logger.info("metrics and the status page: %s", server.address)
+    if not is_loopback(split_address(listen)[0]):
+        logger.warning("%s asks for no password: whoever reaches it sees what is collected", listen)
+    return server
+
+
+def write_textfile(path: Path, data: bytes) -> None:
+    """Write metrics for the textfile collector of node_exporter, in one step.
+
+    Parameters
+    ----------
+    path : Path
+        The file, whose name should end in ``.prom``; everyone may read it.
+    data : bytes
+        Metrics in the text format.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    try:
+        files.replace(path, data, mode=None, fsync=False)
+    except OSError as error:
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise StorageError(msg) from None
+
+
+def _spans_of(local_path: Path) -> "Callable[[], Sequence[Span]] | None":
+    from dccd.candles import Coverage  # noqa: PLC0415 - pyarrow is an extra, and heavy
+
+    try:
+        return Coverage(local_path).spans
+    except MissingExtraError:
+        return None

@@ -1,0 +1,181 @@
+"""One rotating log file for the whole process, on the root logger.
+
+The handler is shared: monitors on one directory write each record once, and the last one to close takes it away again.
+"""
+
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TextIO
+
+from dccd import files, forks
+from dccd.daemon.logs.formats import JsonFormatter, TextFormatter, utc
+from dccd.daemon.logs.handlers import ConsoleHandler, LastResortHandler, SharedRotatingFileHandler
+from dccd.errors import StorageError
+
+__all__ = [
+    "LOG_FILE",
+    "ConsoleHandler",
+    "JsonFormatter",
+    "LastResortHandler",
+    "SharedRotatingFileHandler",
+    "TextFormatter",
+    "attach",
+    "console",
+    "detach",
+    "utc",
+]
+
+LOG_FILE: Final = "dccd.log"
+
+Form = Literal["text", "json"]
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A handler and how many monitors use it."""
+
+    handler: SharedRotatingFileHandler
+    users: int = 0
+
+
+class _Process:
+    """What monitors did to the logging of this process, so that the last one can undo it."""
+
+    def __init__(self) -> None:
+        self.files: dict[Path, _Shared] = {}
+        self.stderr: logging.Handler | None = None
+        self.level: int | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        self.lock = threading.RLock()  # reentrant: a signal handler may close a monitor while another is made
+
+
+_process: Final = _Process()
+forks.renew_in_child(_process)
+
+
+def console(stream: TextIO, form: Form = "text", level: int = logging.NOTSET) -> logging.Handler:
+    """Return a handler that writes records to a stream, secrets hidden.
+
+    Parameters
+    ----------
+    stream : file-like
+        For example `sys.stderr`.
+    form : str, optional
+        ``text`` or ``json``.
+    level : int, optional
+        Lowest level written.
+
+    Returns
+    -------
+    logging.Handler
+        Not attached to any logger yet.
+    """
+    handler = ConsoleHandler(stream)
+    handler.setFormatter(_formatter(form))
+    handler.setLevel(level)
+    return handler
+
+
+def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path:
+    """Send all records of the process to the log file in a directory, too.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the log file is; it must exist.
+    form : str, optional
+        ``text`` or ``json``; the first monitor on a directory decides.
+    level : str, optional
+        Level of the ``dccd`` logger, unless the program or an earlier monitor has set one.
+
+    Returns
+    -------
+    Path
+        What to give to `detach`.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be opened.
+
+    Notes
+    -----
+    A handler on the root logger ends logging's last resort, warnings on stderr. Where root had no handler, one that
+    does the same comes along.
+    """
+    path = Path(os.path.realpath(directory / LOG_FILE))
+    root = logging.getLogger()
+    with _process.lock:
+        shared = _process.files.get(path)
+        if shared is None:
+            shared = _Shared(_open(path, form))
+        if not root.handlers and _process.stderr is None:
+            _process.stderr = LastResortHandler()
+            _process.stderr.setFormatter(TextFormatter())
+            root.addHandler(_process.stderr)
+        root.addHandler(shared.handler)  # which does nothing where it is already
+        shared.users += 1
+        _process.files[path] = shared
+        _set_level(level)
+    return path
+
+
+def detach(path: Path) -> None:
+    """Undo one `attach`; the last one removes and closes the handler.
+
+    Parameters
+    ----------
+    path : Path
+        What `attach` returned.
+    """
+    root = logging.getLogger()
+    with _process.lock:
+        shared = _process.files.get(path)
+        if shared is None:
+            return
+        shared.users -= 1
+        if shared.users:
+            return
+        del _process.files[path]
+        root.removeHandler(shared.handler)
+        shared.handler.end()
+        if not _process.files:
+            _restore(root)
+
+
+def _open(path: Path, form: Form) -> SharedRotatingFileHandler:
+    try:
+        handler = SharedRotatingFileHandler(path)
+    except OSError as error:
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise StorageError(msg) from None
+    handler.setFormatter(_formatter(form))
+    return handler
+
+
+def _formatter(form: Form) -> logging.Formatter:
+    return JsonFormatter() if form == "json" else TextFormatter()
+
+
+def _set_level(level: str) -> None:
+    """Let our own records pass, which root's level would hold back."""
+    ours = logging.getLogger("dccd")
+    if _process.level is None and ours.level == logging.NOTSET:
+        ours.setLevel(level)
+        _process.level = ours.level
+
+
+def _restore(root: logging.Logger) -> None:
+    ours = logging.getLogger("dccd")
+    if _process.stderr is not None:
+        root.removeHandler(_process.stderr)
+        _process.stderr.close()
+        _process.stderr = None
+    if _process.level is not None and ours.level == _process.level:
+        ours.setLevel(logging.NOTSET)
+    _process.level = None

@@ -1,0 +1,200 @@
+"""The handlers: a rotating file that several processes share, and the console."""
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from stat import S_ISREG
+from typing import Final, TextIO
+
+from dccd import files
+from dccd._compat import override
+
+__all__ = ["ConsoleHandler", "LastResortHandler", "SharedRotatingFileHandler"]
+
+MAX_BYTES: Final = 10 * 1024 * 1024
+BACKUPS: Final = 5
+
+
+class SharedRotatingFileHandler(RotatingFileHandler):
+    """A rotating file that several processes may write.
+
+    Parameters
+    ----------
+    path : Path
+        The log file; it exists from now on, readable by its owner only.
+    max_bytes : int, optional
+        Size that the file does not exceed: before, it becomes ``.1``, the ``.1`` becomes ``.2`` and so on.
+    backups : int, optional
+        How many of those are kept.
+
+    Notes
+    -----
+    Each record is one write that appends, so lines of several processes do not mix. A rollover is made under a lock
+    between processes, and only by the first to come; the others see that the file was replaced and open the new one.
+    A disk fault is told once on stderr and raises nothing; when it is over, the file says how many records it lacks.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
+        self._lock_path = path.with_name(f"{path.name}.lock")
+        self._lost = 0
+        self._is_torn = self._is_faulty = self._has_ended = False
+
+    def end(self) -> None:
+        """Close the file and take no more records.
+
+        After `close` alone the next record opens the file again: `logging.shutdown` and `logging.config` close
+        handlers that are still in use.
+        """
+        self._has_ended = True  # a thread may still be on its way here
+        self.acquire()
+        try:
+            self.close()
+        finally:
+            self.release()
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._has_ended:
+            return
+        try:
+            data = self._line(record)
+            descriptor = self._make_room(len(data))
+            self._append(descriptor, self._gap() + data if self._lost else data)
+        except Exception as error:  # noqa: BLE001 - the log must not harm the job that writes it
+            self._lost += 1
+            self._set_faulty(error)
+        else:
+            self._lost = 0
+            self._set_faulty(None)
+
+    @override
+    def doRollover(self) -> None:
+        # Whoever has the lock is at it; and a record in a file that is too long is better than no record.
+        with suppress(OSError), files.file_lock(self._lock_path, timeout=0.0):
+            if not self._follow():
+                super().doRollover()
+        self._follow()
+
+    @override
+    def _open(self) -> TextIOWrapper:
+        stream = open(  # noqa: SIM115 - closed by close()
+            self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=_private
+        )
+        self._is_torn = False
+        return stream
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+
+    def _gap(self) -> bytes:
+        text = f"records missing here: {self._lost}; the file could not be written"
+        return self._line(logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (), None))
+
+    def _make_room(self, size: int) -> int:
+        """Return the descriptor of the file that takes so many bytes more."""
+        self._follow()
+        there = os.fstat(self._descriptor())
+        if 0 < self.maxBytes < there.st_size + size and there.st_size and S_ISREG(there.st_mode):
+            self.doRollover()
+        return self._descriptor()
+
+    def _descriptor(self) -> int:
+        assert self.stream is not None
+        return self.stream.fileno()
+
+    def _append(self, descriptor: int, data: bytes) -> None:
+        """Write at the end, in one go unless the disk fills; a line cut off there is ended before the next."""
+        left = memoryview(b"\n" + data if self._is_torn else data)
+        while left:
+            left = left[os.write(descriptor, left) :]
+            self._is_torn = bool(left)
+
+    def _follow(self) -> bool:
+        """Open the file anew where another process replaced or removed it; say whether that was so."""
+        stream = self.stream
+        if stream is not None:
+            try:
+                there = Path(self.baseFilename).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except OSError:  # out of sight, but still open
+                return False
+            else:
+                if os.path.samestat(there, os.fstat(stream.fileno())):
+                    return False
+            self.stream = None  # opening may fail, and must not leave a closed one
+            stream.close()
+        self.stream = self._open()
+        return True
+
+    def _set_faulty(self, error: Exception | None) -> None:
+        if (error is not None) == self._is_faulty:
+            return
+        self._is_faulty = error is not None
+        why = files.describe(error) if isinstance(error, OSError) else type(error).__name__
+        state = "is written again" if error is None else f"cannot be written, {why}. Until then records are lost to it"
+        with suppress(OSError, ValueError, AttributeError):  # stderr may be closed, or None
+            sys.stderr.write(f"dccd: the log file {self.baseFilename} {state}\n")
+
+
+class ConsoleHandler(logging.Handler):
+    """Writes records to a stream and never complains: neither of a pipe that broke nor of letters it cannot show.
+
+    Parameters
+    ----------
+    stream : file-like or None
+        For example `sys.stdout`; None for what `sys.stderr` is at the time.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+        self._is_writing = False
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._is_writing:
+            return  # a stream that logs what is written to it
+        self._is_writing = True
+        try:
+            stream = self._stream or sys.stderr
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            stream.write(f"{self.format(record)}\n".encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+        except Exception:  # noqa: BLE001, S110 - there is nowhere left to say it
+            pass
+        finally:
+            self._is_writing = False
+
+
+class LastResortHandler(ConsoleHandler):
+    """What logging does by itself while no handler is configured: warnings on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.setLevel(logging.WARNING)
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if not _is_handled(record):
+            super().emit(record)
+
+
+def _is_handled(record: logging.LogRecord) -> bool:
+    """Return whether the program has a handler of its own on the way of a record."""
+    known = logging.Logger.manager.loggerDict.get(record.name)
+    logger: logging.Logger | None = known if isinstance(known, logging.Logger) else logging.getLogger()
+    while logger is not None:
+        if any(not isinstance(handler, SharedRotatingFileHandler | LastResortHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent
+    return False
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, files.PRIVATE)

@@ -1,0 +1,260 @@
+"""The daemon: collects until it is told to stop, takes up changes, and says how it is."""
+
+import logging
+import os
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from dccd import __version__
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.alerts.outbox import alerts_line, destinations
+from dccd.daemon.alerts.state import read_state
+from dccd.daemon.generation import Generation
+from dccd.daemon.notify import Notifier
+from dccd.daemon.presence import Claim, Presence, read_presence
+from dccd.daemon.scheduler import CHECK_EVERY
+from dccd.daemon.store import STATE_DIRECTORY, make_directory
+from dccd.errors import AlreadyRunningError, ConfigError, DccdError, UnknownSourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dccd.daemon.config import CollectorConfig
+
+__all__ = ["Orders", "serve"]
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+Order = Literal["stop", "reload", "tick"]
+_BY_URGENCY: Final[tuple[Order, ...]] = ("stop", "reload", "tick")
+# Of the time to stop, what runs may take; the rest is for alerts.
+_FOR_RUNS: Final = 0.75
+# At a reload the daemon is away for no longer than this, twice: for runs, and for alerts.
+_AT_RELOAD: Final = 5.0
+
+
+class Orders:
+    """What the daemon is told, by any thread; a signal handler may not, as it may wait for what it interrupts."""
+
+    def __init__(self) -> None:
+        self.stopped: threading.Event = threading.Event()
+        self.shutdown_timeout: float = 0.0
+        self._pending: set[Order] = set()
+        self._told = threading.Condition()
+
+    def stop(self) -> None:
+        """End in good order."""
+        self.stopped.set()
+        self._tell("stop")
+
+    def reload(self) -> None:
+        """Take up a changed configuration."""
+        self._tell("reload")
+
+    def tick(self) -> None:
+        """Say that all goes on."""
+        self._tell("tick")
+
+    def take(self) -> "Order":
+        """Wait for an order; one that was given many times counts once.
+
+        Returns
+        -------
+        Order
+            The most urgent of those given.
+        """
+        with self._told:
+            self._told.wait_for(lambda: self._pending)
+            order = next(order for order in _BY_URGENCY if order in self._pending)
+            self._pending.discard(order)
+            return order
+
+    def _tell(self, order: "Order") -> None:
+        with self._told:
+            self._pending.add(order)
+            self._told.notify()
+
+
+def serve(  # noqa: PLR0913 - keywords
+    config: "CollectorConfig",
+    orders: Orders,
+    load: "Callable[[], CollectorConfig]",
+    *,
+    configure: "Callable[[CollectorConfig], None]" = lambda _: None,
+    wait: bool = False,
+    notifier: Notifier | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> bool:
+    """Collect until told to stop.
+
+    Parameters
+    ----------
+    config : CollectorConfig
+        All settings.
+    orders : Orders
+        Tells it what to do, and is told how long an orderly end may take.
+    load : callable
+        Returns the configuration anew, or raises `ConfigError`.
+    configure : callable, optional
+        Gets each further configuration when it is taken up.
+    wait : bool, optional
+        Whether to wait for another daemon on the directory to end, rather than to refuse.
+    notifier : Notifier, optional
+        Tells the service manager.
+    clock : Clock, optional
+        Where the time comes from.
+
+    Returns
+    -------
+    bool
+        Whether all ended in time; if not, a thread still waits for an exchange.
+
+    Raises
+    ------
+    AlreadyRunningError
+        If another daemon is at work on the directory.
+    StorageError
+        If the directory cannot be used.
+    """
+    path = config.storage.local_path
+    orders.shutdown_timeout = config.alerts.shutdown_timeout
+    make_directory(path / STATE_DIRECTORY)
+    other = read_presence(path) if wait else None
+    if other is not None and other.alive:
+        logger.info("waiting for the daemon that is at work on %s, pid %d, to end", path, other.pid)
+    try:
+        with Claim(path, wait=orders.stopped if wait else None, clock=clock) as claim:
+            daemon = _Daemon(config, claim, orders, notifier or Notifier(), clock)
+            return daemon.run(load, configure)
+    except AlreadyRunningError:
+        if wait and orders.stopped.is_set():
+            return True
+        raise
+
+
+class _Daemon:
+    """Generations, one after the other, and what is said of them."""
+
+    def __init__(
+        self, config: "CollectorConfig", claim: Claim, orders: Orders, notifier: Notifier, clock: Clock
+    ) -> None:
+        self._claim = claim
+        self._orders = orders
+        self._notifier = notifier
+        self._clock = clock
+        self._every = min(CHECK_EVERY, (notifier.watchdog or CHECK_EVERY * 4) / 4)
+        now = clock.time()
+        self._said = Presence(os.getpid(), __version__, now, now, "running")
+        self._troubled: list[str] = []
+        claim.say(self._said)  # what a daemon before said would be taken for ours
+        self._generation = self._make(config)
+        self._left: list[Generation] = []
+
+    def run(self, load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]") -> bool:
+        self._begin("started")
+        while (order := self._orders.take()) != "stop":
+            if order == "reload":
+                self._reload(load, configure)
+            else:
+                self._tick()
+        logger.info("stopping")
+        self._notifier.stopping()
+        self._say(state="stopping")
+        self._end()
+        self._say(state="stopped", next_runs={}, address=None)
+        return not any(generation.lingers for generation in (*self._left, self._generation))
+
+    def _make(self, config: "CollectorConfig") -> Generation:
+        return Generation(config, self._every, self._ticked, self._clock)
+
+    def _end(self) -> None:
+        bound = self._generation.config.alerts.shutdown_timeout
+        until = self._clock.monotonic() + bound
+        self._generation.halt(bound * _FOR_RUNS)
+        logger.info("stopped")
+        self._generation.close(until - self._clock.monotonic())
+
+    def _begin(self, word: str) -> None:
+        config = self._generation.config
+        data = config.storage.local_path
+        gone = read_state(data / STATE_DIRECTORY).gone
+        count = len(config.jobs_by_key())
+        logger.info("%s, jobs: %d, data: %s, %s", word, count, data, alerts_line(config.alerts, gone))
+        _warn_of_unknown(config)
+        if fault := self._generation.health.persistence_fault:
+            logger.error("records are kept in memory only: %s", fault)
+        self._generation.start(lambda: self._said)
+        self._say(
+            jobs=count,
+            next_runs={key: at.timestamp() for key, at in self._generation.next_runs().items()},
+            destinations=tuple(each.masked for each in destinations(config.alerts)),
+            address=self._generation.address,
+        )
+        self._notifier.ready(f"jobs: {count}")
+
+    def _reload(self, load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]") -> None:
+        self._notifier.reloading()
+        before = self._generation
+        try:
+            config = load()
+            _refuse_to_move(before.config, config)
+            if config == before.config:
+                logger.info("reloaded: nothing has changed")
+                self._notifier.ready(f"jobs: {len(config.jobs_by_key())}")
+                return
+            after = self._make(config)
+        except DccdError as error:
+            for line in str(error).splitlines():
+                logger.error("the changed configuration is refused, the old one stays: %s", line)  # noqa: TRY400
+            self._notifier.ready("the changed configuration was refused")
+            return
+        configure(config)
+        self._replace(before, after)
+        self._orders.shutdown_timeout = config.alerts.shutdown_timeout
+        self._say(reloaded_at=self._clock.time())
+        self._begin("reloaded")
+
+    def _replace(self, before: Generation, after: Generation) -> None:
+        if before.config.schedule == after.config.schedule:
+            after.spare(before.settled())
+        before.halt(_AT_RELOAD, lambda: self._notifier.alive("reloading"))
+        before.close(_AT_RELOAD)
+        self._left = [generation for generation in (*self._left, before) if generation.lingers]
+        self._generation = after
+
+    def _ticked(self, troubled: list[str]) -> None:
+        # In a thread of the scheduler, which holds a lock while it waits for its threads to end: say nothing here.
+        self._troubled = troubled
+        self._orders.tick()
+
+    def _tick(self) -> None:
+        """Say that the daemon is alive: the thread that looks at the jobs is, and so is this one."""
+        self._say(
+            ticked_at=self._clock.time(),
+            next_runs={key: at.timestamp() for key, at in self._generation.next_runs().items()},
+        )
+        self._notifier.alive(f"jobs: {self._said.jobs}, in trouble: {len(self._troubled)}")
+
+    def _say(self, **changes: object) -> None:
+        fault = self._generation.health.persistence_fault
+        self._said = replace(self._said, persistence=fault, **changes)  # type: ignore[arg-type]
+        self._claim.say(self._said)
+
+
+def _refuse_to_move(before: "CollectorConfig", after: "CollectorConfig") -> None:
+    if before.storage.local_path != after.storage.local_path:
+        msg = "storage.local_path cannot change while dccd runs: restart it"
+        raise ConfigError(msg)
+    if before.log.file != after.log.file and "off" not in {before.log.file, after.log.file}:
+        logger.warning("log.file stays %s until dccd is restarted", before.log.file)
+
+
+def _warn_of_unknown(config: "CollectorConfig") -> None:
+    from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
+
+    for name in dict.fromkeys(job.exchange for job in config.histo_jobs):
+        try:
+            check_exchange(name)
+        except UnknownSourceError as error:
+            logger.error("its jobs will fail: %s", error)  # noqa: TRY400 - the line says it all

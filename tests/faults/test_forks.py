@@ -1,0 +1,188 @@
+"""Children of `os.fork` that use what they inherit, as those of multiprocessing do."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dccd.daemon.health import read_metrics
+from dccd.daemon.store import STATE_DIRECTORY, read_records
+from dccd.testing import Answer, WebhookReceiver
+
+CHILDREN = 200 if os.environ.get("DCCD_SOAK") else 25
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+BEGIN = """
+import logging, multiprocessing, os, sys, threading, time
+logging.getLogger().addHandler(logging.NullHandler())
+from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageConfig
+from dccd.daemon.health import HealthMonitor
+
+path, url, children = sys.stdin.read().split()
+alerts = AlertConfig(webhook_url=None if url == "-" else url, max_consecutive_errors=1, group_window=0)
+config = CollectorConfig(storage=StorageConfig(local_path=path), alerts=alerts, log=LogConfig(file="off"))
+monitor = HealthMonitor.from_config(config)
+"""
+
+# Other threads are in the middle of a commit, of a snapshot or between the two at each fork.
+BUSY = """
+over, calls = threading.Event(), [0] * 4
+
+def work(number):
+    while not over.is_set():
+        monitor.record_success("parent", f"P/{number}", 1)
+        calls[number] += 1
+        monitor.get_metrics()
+
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+pids = []
+for child in range(int(children)):
+    time.sleep(0.003)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            for _ in range(5):
+                monitor.record_success("child", f"C/{child}", 1)
+                monitor.record_success("children", "A/B", 1)
+            code = 0 if monitor.persistence_fault is None and monitor.get_metrics()[f"child/C/{child}"].runs == 5 else 2
+        finally:
+            os._exit(code)
+    pids.append(pid)
+codes = [os.waitpid(pid, 0)[1] for pid in pids]
+over.set()
+for thread in threads:
+    thread.join()
+monitor.close()
+print(set(codes), sum(calls))
+"""
+
+# What was recorded while the disk was away is in the memory of both.
+AWAY = """
+data, away = os.path.join(path, ".dccd"), os.path.join(path, "away")
+monitor.record_success("a", "b", 1)
+os.rename(data, away)
+open(data, "w").close()
+monitor.record_success("a", "b", 1)
+pid = os.fork()
+os.unlink(data) if pid else time.sleep(0)
+if pid == 0:
+    while os.path.exists(away):
+        time.sleep(0.01)
+    monitor.record_success("a", "b", 1)
+    os._exit(0 if monitor.flush() and monitor.persistence_fault is None else 1)
+os.rename(away, data)
+code = os.waitpid(pid, 0)[1]
+monitor.record_success("a", "b", 1)
+monitor.close()
+print(code, monitor.persistence_fault)
+"""
+
+# The webhook is slow: the parent is sending at the fork.
+TOLD = """
+def child(number):
+    monitor.record_failure("child", f"C/{number}", error="E: x")
+    monitor.record_failure("parent", "P/0", error="E: x")
+    monitor.close()
+
+monitor.record_failure("parent", "P/0", error="E: x")
+time.sleep(0.05)
+context = multiprocessing.get_context("fork")
+processes = [context.Process(target=child, args=(number,)) for number in range(3)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join(60)
+monitor.record_success("parent", "P/0")
+monitor.close()
+print([process.exitcode for process in processes])
+"""
+
+# The parent dies with the lock, and what it forked lives on.
+ORPHAN = """
+from dccd import files
+
+lock = files.file_lock(monitor.local_path / ".dccd" / "metrics.json.lock", 5)
+held = threading.Event()
+
+def hold():
+    lock.__enter__()
+    held.set()
+    threading.Event().wait()
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+if os.fork() == 0:
+    os.close(1)
+    os.close(2)
+    time.sleep(20)
+    os._exit(0)
+print("killed", flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def run(code: str, path: Path, url: str = "-") -> str:
+    """Run a program and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BEGIN + code],
+        input=f"{path} {url} {CHILDREN}",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_children_of_a_busy_process_count_exactly_and_hang_nowhere(tmp_path: Path) -> None:
+    """Threads of the parent hold locks at the fork; no record is lost or doubled on either side."""
+    codes, calls = run(BUSY, tmp_path).split("} ")
+    assert codes == "{0"
+    there = {key: metrics.rows_collected for key, metrics in read_metrics(tmp_path).items()}
+    assert there.pop("children/A/B") == 5 * CHILDREN
+    assert {there[f"child/C/{child}"] for child in range(CHILDREN)} == {5}
+    assert sum(there[f"parent/P/{number}"] for number in range(4)) == int(calls)
+
+
+def test_a_child_leaves_what_waits_for_the_disk_to_its_parent(tmp_path: Path) -> None:
+    """The disk is away at the fork; both write when it is back, and nothing counts twice."""
+    assert run(AWAY, tmp_path) == "0 None"
+    assert read_metrics(tmp_path)["a/b"].rows_collected == 4
+
+
+def test_no_notice_is_told_twice_by_parent_and_children(tmp_path: Path) -> None:
+    """Nor lost: each delivers what it owes or leaves it to the other."""
+    with WebhookReceiver() as receiver:
+        receiver.answer(*[Answer(delay=0.2)] * 50)
+        assert run(TOLD, tmp_path, receiver.url) == "[0, 0, 0]"
+        told = Counter(job["notice"] for message in receiver.messages for job in message.json["data"]["jobs"])
+        jobs = Counter((job["job"], job["event"]) for m in receiver.messages for job in m.json["data"]["jobs"])
+    assert set(told.values()) == {1}
+    assert jobs == {
+        ("parent/P/0", "firing"): 1,
+        ("parent/P/0", "resolved"): 1,
+        **{(f"child/C/{number}", "firing"): 1 for number in range(3)},
+    }
+    assert all(record.owed == () for record in read_records(tmp_path).values())
+
+
+def test_a_child_does_not_keep_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    """The lock belongs to the open file, which the child has inherited."""
+    assert run(ORPHAN, tmp_path) == "killed"
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + "monitor.record_success('a', 'b'); print(monitor.persistence_fault)"],
+        input=f"{tmp_path} - 0",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "None", done.stderr
+    assert (tmp_path / STATE_DIRECTORY / "metrics.json").exists()
