@@ -2,7 +2,6 @@
 
 import io
 import re
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,11 +23,14 @@ _STYLES: Final = {"alerted": "bold red", "failing": "yellow", "late": "yellow", 
 _DAEMON_STYLES: Final = {"running": "green", "stopping": "yellow", "hung": "bold red", "died": "bold red"}
 _OURS: Final = re.compile(rf"(?:{'|'.join(errors.__all__)}): (?=\S)")
 _UNLIMITED: Final = 10_000
-_LEAST_ERROR: Final = 22
+_LEAST_ERROR: Final = 14
 _NARROWEST_ERROR: Final = 10
 _WIDE: Final = 120
 _ERROR_LINES: Final = 2
 _SPACE: Final = 2
+_UNITS: Final = (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))
+
+_Say = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +38,35 @@ class _Column:
     """A column: its head, what it says of a job, and how wide a terminal it asks for."""
 
     head: str
-    cell: "Callable[[JobView, float], str]"
+    cell: "Callable[[JobView, float, _Say], str]"
     from_width: int = 0
 
 
-def _age(time: float | None, now: float) -> str:
-    return "never" if time is None else format_duration(now - time)
+def _briefly(seconds: float) -> str:
+    """Return a duration in one unit, the largest of which there are two: no cell is wider than its head for long."""
+    unit, size = next((each for each in reversed(_UNITS) if seconds >= 2 * each[1]), _UNITS[0])
+    return f"{max(0.0, seconds) // size:.0f}{unit}"
 
 
-def _next(job: "JobView", now: float) -> str:
+def _age(time: float | None, now: float, say: _Say = format_duration) -> str:
+    return "never" if time is None else say(now - time)
+
+
+def _next(job: "JobView", now: float, say: _Say) -> str:
     if job.next_run_at is None:
         return "-"
-    return "now" if job.next_run_at <= now else format_duration(job.next_run_at - now)
+    return "now" if job.next_run_at <= now else say(job.next_run_at - now)
 
 
 _COLUMNS: Final = (
-    _Column("STATE", lambda job, _: job.state.upper() + (",SILENCED" if job.silenced_until else "")),
-    _Column("JOB", lambda job, _: job.key),
-    _Column("LAST-OK", lambda job, now: _age(job.last_success_at, now), 40),
-    _Column("LAST-RUN", lambda job, now: _age(job.last_run_at, now), _WIDE),
-    _Column("NEWEST", lambda job, now: "-" if job.newest_at is None else _age(job.newest_at, now), 70),
-    _Column("ROWS", lambda job, _: str(job.rows_collected), 100),
-    _Column("MISSING", lambda job, _: str(job.rows_missing), _WIDE),
-    _Column("FAILS", lambda job, _: str(job.errors_count), 50),
+    _Column("STATE", lambda job, *_: job.state.upper() + (",SILENCED" if job.silenced_until else "")),
+    _Column("JOB", lambda job, *_: job.key),
+    _Column("LAST-OK", lambda job, now, say: _age(job.last_success_at, now, say), 40),
+    _Column("LAST-RUN", lambda job, now, say: _age(job.last_run_at, now, say), _WIDE),
+    _Column("NEWEST", lambda job, now, say: "-" if job.newest_at is None else _age(job.newest_at, now, say), 70),
+    _Column("ROWS", lambda job, *_: str(job.rows_collected), 100),
+    _Column("MISSING", lambda job, *_: str(job.rows_missing), _WIDE),
+    _Column("FAILS", lambda job, *_: str(job.errors_count), 50),
     _Column("NEXT", _next, 70),
 )
 
@@ -81,7 +89,8 @@ def board(overview: "Overview", width: int | None, height: int | None = None) ->
         The table and the footer.
     """
     below = footer(overview)
-    lines = None if height is None else height - len(below) - 3
+    taken = sum(len(_wrap(line, width)) for line in below)
+    lines = None if height is None else height - taken - 3
     return Group(*_table(overview.jobs, overview.at, width, lines), Text(), *below)
 
 
@@ -136,7 +145,7 @@ def _table(jobs: "Sequence[JobView]", now: float, width: int | None, lines: int 
     columns, cells, space = _fit(jobs, now, width)
     says_missing = any(column.head == "MISSING" for column in columns)
     for job, row in zip(jobs, cells, strict=True):
-        row.append(_wrap(_note(job, now, says_missing=says_missing, in_full=width is None), space))
+        row.append(_in_lines(_note(job, now, says_missing=says_missing, in_full=width is None), space))
     shown = len(jobs) if lines is None else _fitting(cells, lines)
     table = Table(box=None, pad_edge=False, padding=(0, _SPACE, 0, 0), header_style="bold")
     for column in columns:
@@ -151,7 +160,8 @@ def _table(jobs: "Sequence[JobView]", now: float, width: int | None, lines: int 
 def _fit(jobs: "Sequence[JobView]", now: float, width: int | None) -> tuple[list[_Column], list[list[str]], int | None]:
     """Return the columns that a terminal has room for, their cells, and how wide the error may be; None for any."""
     columns = [column for column in _COLUMNS if width is None or width >= column.from_width]
-    cells = [[_clean(column.cell(job, now)) for column in columns] for job in jobs]
+    say = format_duration if width is None or width >= _WIDE else _briefly
+    cells = [[_clean(column.cell(job, now, say)) for column in columns] for job in jobs]
     if width is None:
         return columns, cells, None
     if width < _WIDE:
@@ -182,13 +192,20 @@ def _note(job: "JobView", now: float, *, says_missing: bool, in_full: bool) -> s
         if each.kind != "failing"
     ]
     if job.errors_count and job.last_error:
-        parts.append(" ".join(job.last_error.split()))
+        error = " ".join(job.last_error.split())
+        parts.append(error if in_full else _what(error, job))
     if job.rows_missing and not says_missing:
         parts.append(f"{job.rows_missing} rows missing")
     if job.silenced_until is not None:
         reason = f" ({job.silence_reason})" if job.silence_reason else ""
         parts.append(f"silenced for {format_duration(job.silenced_until - now)}{reason}")
-    return _clean("; ".join(part if in_full else _OURS.sub("", part, count=1) for part in parts))
+    return _clean("; ".join(parts))
+
+
+def _what(error: str, job: "JobView") -> str:
+    """Return an error without what stands beside it: our own type, the exchange, the pair and the timeframe."""
+    beside = rf"(?:{re.escape(job.exchange)}: )?(?:{re.escape(job.pair)}(?: \w+)?: )?(?=\S)"
+    return re.sub(f"^{beside}", "", _OURS.sub("", error))
 
 
 def _clean(text: str) -> str:
@@ -196,14 +213,24 @@ def _clean(text: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def _wrap(note: str, space: int | None) -> str:
+def _in_lines(note: str, space: int | None) -> str:
     if space is None:
         return note
-    lines = textwrap.wrap(note, space)
+    lines = [line.plain.rstrip() for line in _wrap(Text(note), space)]
     if len(lines) > _ERROR_LINES:
-        left = " ".join(lines[_ERROR_LINES - 1 :])
-        lines = [*lines[: _ERROR_LINES - 1], f"{left[: space - 1].rstrip()}…"]
+        lines[_ERROR_LINES - 1 :] = [_cut(" ".join(lines[_ERROR_LINES - 1 :]), space)]
     return "\n".join(lines)
+
+
+def _wrap(text: Text, width: int | None) -> list[Text]:
+    """Return a text in lines of so many columns of a terminal, of which a sign may take two."""
+    return [text] if width is None else list(text.wrap(Console(width=width), width))
+
+
+def _cut(text: str, space: int) -> str:
+    cut = Text(text)
+    cut.truncate(space, overflow="ellipsis")
+    return cut.plain
 
 
 def _fitting(rows: Sequence[Sequence[str]], lines: int) -> int:
