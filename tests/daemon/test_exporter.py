@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -287,10 +288,15 @@ def test_on_loopback_only_names_of_loopback_are_answered(host: str, status: int)
 
 
 def test_elsewhere_any_name_is_answered() -> None:
-    """Nobody knows which names the machine has."""
+    """Nobody knows which names the machine has; a load balancer may give none."""
     with serving(listen="0.0.0.0:0") as server:
         port = split_address(server.address.removeprefix("http://").rstrip("/"))[1]
         answer = requests.get(f"http://127.0.0.1:{port}/healthz", headers={"Host": "dccd.internal"}, timeout=10)
+        balancer = HTTPConnection("127.0.0.1", port, timeout=10)
+        balancer.putrequest("GET", "/healthz", skip_host=True)
+        balancer.endheaders()
+        assert balancer.getresponse().read() == b"ok\n"
+        balancer.close()
     assert answer.status_code == 200
 
 
@@ -303,8 +309,9 @@ def test_elsewhere_any_name_is_answered() -> None:
         (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 431),
         (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
         (b"GET / HTTP/9.9\r\n\r\n", 505),
+        (b"GET http://[aaaa HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     ],
-    ids=["large", "many", "too many", "long line", "TLS", "version"],
+    ids=["large", "many", "too many", "long line", "TLS", "version", "no address"],
 )
 def test_a_request_has_limits(request_: bytes, status: int) -> None:
     """Beyond them the answer is short, and does not repeat what was sent."""

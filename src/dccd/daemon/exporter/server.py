@@ -256,9 +256,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply("this name is not one of this server's\n", 421))
             return
         try:
-            reply = self._http.answer(urlsplit(self.path).path)
+            path = urlsplit(self.path).path
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        try:
+            reply = self._http.answer(path)
         except Exception:
-            logger.exception("%s could not be answered", urlsplit(self.path).path[:100])
+            logger.exception("%s could not be answered", path[:100])
             reply = Reply("an error; see the log\n", 500)
         self._send(reply or Reply("nothing is here\n", 404))
 
@@ -266,11 +271,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_for_us(self) -> bool:
         names, told = self._http.names, self.headers.get("Host", "")
+        if names is None:
+            return True
         try:
             host = urlsplit(f"//{told}").hostname or ""
         except ValueError:
             return False
-        return bool(host) and "@" not in told and (names is None or host.rstrip(".") in names)
+        return "@" not in told and host.rstrip(".") in names
 
     @override
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
