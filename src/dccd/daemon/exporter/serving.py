@@ -69,8 +69,13 @@ def write_textfile(path: Path, data: bytes) -> None:
     StorageError
         If it cannot be written.
     """
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+        temporary.chmod(0o644)  # whatever the umask, as a unit of systemd or cron may set one
+
     try:
-        files.replace(path, data, mode=None, fsync=False)
+        files.replace_with(path, write, fsync=False)
     except OSError as error:
         msg = f"{path} cannot be written: {files.describe(error)}"
         raise StorageError(msg) from None
