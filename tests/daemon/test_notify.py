@@ -4,7 +4,9 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,25 @@ def test_a_status_is_one_line(manager: tuple[socket.socket, str]) -> None:
     listening, address = manager
     Notifier({"NOTIFY_SOCKET": address}).ready("well\nSTOPPING=1")
     assert listening.recv(4096) == b"READY=1\nSTATUS=well STOPPING=1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue is an error at once")
+def test_a_manager_that_is_busy_for_a_moment_is_waited_for(manager: tuple[socket.socket, str]) -> None:
+    """Its queue is full, and has room as soon as it reads on."""
+    listening, address = manager
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                other.sendto(b"X=1", address)
+    saying = threading.Thread(target=Notifier({"NOTIFY_SOCKET": address}).ready, args=("well",))
+    saying.start()
+    saying.join(0.2)
+    assert saying.is_alive()
+    while (heard := listening.recv(4096)) == b"X=1":
+        pass
+    saying.join(10)
+    assert heard == b"READY=1\nSTATUS=well"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are of Linux")

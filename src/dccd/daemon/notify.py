@@ -9,6 +9,8 @@ from typing import Final
 __all__ = ["Notifier"]
 
 _MICRO: Final = 1_000_000
+# A manager that is busy, as when a machine starts, has its queue full for a moment: READY lost is a start that fails.
+_PATIENCE: Final = 1.0
 
 
 class Notifier:
@@ -21,7 +23,8 @@ class Notifier:
 
     Notes
     -----
-    The protocol is that of ``sd_notify(3)``. Nothing here raises: a service that runs is worth more than its report.
+    The protocol is that of ``sd_notify(3)``. Nothing here raises, and a busy manager is waited for a second at most: a
+    service that runs is worth more than its report.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -69,7 +72,7 @@ class Notifier:
         message = "\n".join(" ".join(line.splitlines()) for line in lines)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-                manager.settimeout(0.0)
+                manager.settimeout(_PATIENCE)
                 manager.sendto(message.encode(), address)
         except (OSError, AttributeError, ValueError):  # no such socket, or a system without them
             return
