@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import yaml
 from dccd.candles import check_exchange
 from dccd.cli import EX_BUSY, EX_CONFIG
 from dccd.cli.app import app
+from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
+from dccd.daemon.exporter.routes import Routes
+from dccd.daemon.exporter.server import split_address
+from dccd.daemon.health_view import Place, see
+from dccd.daemon.view import DaemonView
 from dccd.units import parse_duration
 
 ROOT = Path(__file__).parent.parent
@@ -127,6 +133,7 @@ def test_what_compose_sets_is_a_configuration(monkeypatch: pytest.MonkeyPatch, t
     assert config.alerts.webhook_url is None
     assert config.log.file == "off"
     assert parse_duration(service["stop_grace_period"]) > SHUTDOWN
+    assert service["restart"] == "unless-stopped"
     assert (COMPOSE.parent / service["build"]["context"] / "Dockerfile").is_file()
 
 
@@ -146,6 +153,22 @@ def test_what_kubernetes_sets_is_a_configuration(monkeypatch: pytest.MonkeyPatch
     assert config.alerts.webhook_url == dict(names)["dccd_alerts__webhook_url"]
 
 
+def test_the_probes_of_the_pod_ask_for_what_there_is(tmp_path: Path) -> None:
+    """A full disk makes it not ready, and is no reason to restart it: that would lose the records kept in memory."""
+    [port] = container()["ports"]
+    [listen] = [each["value"] for each in container()["env"] if each["name"] == "DCCD_SERVER__LISTEN"]
+    assert split_address(listen) == ("0.0.0.0", port["containerPort"])
+    daemon = DaemonView("running", 1, "0.1.0", 0.0, 0.0, persistence="the disk is full")
+    seen = replace(see(Place(str(tmp_path), {}, ()), {}, AlertState(), None, 0.0), daemon=daemon)
+    routes = Routes(lambda: seen, None)
+    for name, status in {"startupProbe": 200, "livenessProbe": 200, "readinessProbe": 503}.items():
+        asked = container()[name]["httpGet"]
+        assert asked["port"] == port["name"]
+        reply = routes(asked["path"])
+        assert reply is not None
+        assert reply.status == status, name
+
+
 def test_the_pod_is_given_time_to_stop_and_is_alone() -> None:
     """Two pods would wait for each other's directory."""
     spec = of_kind("Deployment")["spec"]
@@ -153,6 +176,5 @@ def test_the_pod_is_given_time_to_stop_and_is_alone() -> None:
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert pod["terminationGracePeriodSeconds"] > SHUTDOWN
     assert pod["securityContext"]["runAsNonRoot"] is True
-    assert container()["livenessProbe"]["exec"]["command"] == ["dccd", "healthcheck"]
     claimed = pod["volumes"][0]["persistentVolumeClaim"]["claimName"]
     assert claimed == of_kind("PersistentVolumeClaim")["metadata"]["name"]
