@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from dccd.daemon.exporter.chart import bars, chart
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Reply, is_loopback, split_address
 from dccd.daemon.health_view import Place, see
-from dccd.daemon.metrics import Incident, JobMetrics, JobRecord
+from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord
 from dccd.daemon.view import DaemonView, Overview
 from dccd.errors import MissingExtraError, StorageError
 from dccd.testing import ManualClock
@@ -74,8 +75,11 @@ def samples(text: bytes) -> dict[tuple[str, ...], float]:
 
 def test_metrics_have_conventional_names_and_units() -> None:
     """What is known of a job, labelled by exchange, pair and timeframe; times are timestamps in seconds."""
-    found = samples(exposition(overview()))
+    watched = replace(FAILING, expected=Expectation(3600.0, 1800.0, NOW - 9e5, max_age=12_600.0))
+    found = samples(exposition(overview({"kraken/BTC/USD": watched})))
     job = ("kraken", "BTC/USD", "1h")
+    assert found["dccd_job_interval_seconds", *job] == 3600
+    assert found["dccd_job_max_age_seconds", *job] == 12_600
     assert found["dccd_job_last_run_timestamp_seconds", *job] == NOW - 60
     assert found["dccd_job_last_success_timestamp_seconds", *job] == NOW - 7200
     assert found["dccd_job_newest_timestamp_seconds", *job] == NOW - 7260
@@ -101,6 +105,7 @@ def test_what_is_not_known_is_left_out() -> None:
     """A job that never ran has no last success; 0 would be 1970."""
     found = samples(exposition(overview({}, state="unseen", ticked_at=None, started_at=None)))
     job = ("kraken", "BTC/USD", "1h")
+    assert ("dccd_job_max_age_seconds", *job) not in found
     assert ("dccd_job_last_success_timestamp_seconds", *job) not in found
     assert ("dccd_last_tick_timestamp_seconds",) not in found
     assert found["dccd_job_state", "kraken", "BTC/USD", "never", "1h"] == 1

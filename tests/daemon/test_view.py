@@ -70,6 +70,13 @@ def test_a_key_is_taken_apart() -> None:
     assert see_job("kraken/BTC/USD", None, NOW, timeframe="1h").timeframe == "1h"
 
 
+def test_what_is_expected_of_a_job_is_seen() -> None:
+    """How often it runs, and from which age on its data are old; nothing where nobody said."""
+    told, untold = JobRecord(expected=replace(HOURLY, max_age=9_000.0)), JobRecord()
+    seen = [see_job("a/b", record, NOW) for record in (told, untold)]
+    assert [(job.every, job.max_age) for job in seen] == [(3_600.0, 9_000.0), (None, None)]
+
+
 def test_secrets_are_masked_wherever_they_come_from() -> None:
     """An error, the reason of a silence, a destination."""
     bad = "POST https://hooks.slack.com/services/s3cret"

@@ -151,6 +151,7 @@ def see_job(  # noqa: PLR0913 - what there is to know of a job comes from four p
         last_error=None if metrics.last_error is None else redact(metrics.last_error),
         last_duration=metrics.last_duration,
         every=None if known.expected is None else known.expected.every,
+        max_age=None if known.expected is None else known.expected.max_age,
         silenced_until=None if silence is None else silence.until,
         silence_reason="" if silence is None else redact(silence.reason),
         incidents=tuple(IncidentView(each.kind, each.since, each.failures, each.notices) for each in known.incidents),

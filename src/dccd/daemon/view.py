@@ -84,6 +84,8 @@ class JobView:
         Seconds that the last run took.
     every : float or None
         Seconds between two runs; None where nobody said.
+    max_age : float or None
+        Age in seconds at which its newest data are old; None where they never are.
     silenced_until : float or None
         When its silence ends; None while it is not silenced.
     silence_reason : str
@@ -113,6 +115,7 @@ class JobView:
     last_error: str | None
     last_duration: float | None
     every: float | None
+    max_age: float | None
     silenced_until: float | None
     silence_reason: str
     incidents: tuple[IncidentView, ...]

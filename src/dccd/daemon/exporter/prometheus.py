@@ -25,6 +25,7 @@ _GAUGES: Final[tuple[tuple[str, str, _Value], ...]] = (
     ("newest_timestamp_seconds", "Up to when the job has data.", lambda job: job.newest_at),
     ("next_run_timestamp_seconds", "When the daemon runs the job next.", lambda job: job.next_run_at),
     ("interval_seconds", "Time between two runs of the job.", lambda job: job.every),
+    ("max_age_seconds", "Age at which the newest data of the job are old.", lambda job: job.max_age),
     ("last_duration_seconds", "How long the last run took.", lambda job: job.last_duration),
     ("consecutive_failures", "Failures in a row; a success makes it 0.", lambda job: job.errors_count),
     ("rows_missing", "Rows that the last good run should have found and did not.", lambda job: job.rows_missing),
