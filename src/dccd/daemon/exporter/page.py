@@ -141,7 +141,7 @@ def _incidents(overview: "Overview") -> str:
             ("Job", escape(job.key), ""),
             ("Since", _when(each.since, overview.at), ""),
             ("Failures", str(each.failures), "number"),
-            ("Notices", str(each.notices) if each.notices else "nobody to tell", "number"),
+            ("Notices", str(each.notices), "number"),
             ("Last error", escape(job.last_error or "") if each.kind == "failing" else "", "text"),
         )
         for job in overview.jobs
