@@ -14,7 +14,8 @@ RUN python -m pip --python /opt/dccd/bin/python install --no-deps --no-build-iso
 FROM python:3.13-slim-bookworm
 ENV PATH=/opt/dccd/bin:$PATH PYTHONUNBUFFERED=1 \
     DCCD_STORAGE__LOCAL_PATH=/data
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin dccd \
+RUN groupadd --gid 10001 dccd \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin dccd \
     && install -d -o dccd -g dccd -m 0700 /data
 COPY --from=build /opt/dccd /opt/dccd
 USER 10001:10001

@@ -116,6 +116,7 @@ def test_the_image_runs_as_nobody_special_and_names_real_commands() -> None:
     assert 'ENTRYPOINT ["dccd"]' in text
     assert set(re.findall(r'CMD \["(?:dccd", ")?([a-z]+)"\]', text)) == {"start", "healthcheck"} <= commands
     assert re.findall(r"^USER (\d+):(\d+)$", text, re.MULTILINE) == [("10001", "10001")]
+    assert re.findall(r"--[ug]id (\d+)", text) == ["10001"] * 3  # the account has the numbers that it runs with
     copied = [path for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for path in line.split()]
     assert all((ROOT / path).exists() for path in copied)
     allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8")
