@@ -91,6 +91,8 @@ def test_the_unit_fits_the_daemon() -> None:
     assert parse_duration(service["WatchdogSec"].removesuffix("in")) > 2 * 30
     assert service["RestartPreventExitStatus"].split() == [str(EX_BUSY), str(EX_CONFIG)]
     assert "HUP" in service["ExecReload"]
+    assert "DynamicUser" not in service  # whose directory no other command gets into
+    assert f"-u {service['User']} " in (ROOT / "docs" / "source" / "deploy.rst").read_text(encoding="utf-8")
 
 
 def test_the_variables_that_the_unit_names_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

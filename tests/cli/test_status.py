@@ -195,8 +195,12 @@ def test_the_footer_is_honest_about_the_daemon(daemon: DaemonView, line: str) ->
 
 
 def test_what_is_inactive_is_said() -> None:
-    """Alerts without a destination, and one that is gone."""
+    """Alerts without a destination, unless the daemon has one by settings of its own, and one that is gone."""
     assert "alerts:  OFF, set DCCD_ALERTS__WEBHOOK_URL" in lines_of(seen(destinations=()))
+    daemon = replace(RUNNING, destinations=(SLACK.masked,))
+    told = "alerts:  https://hooks.slack.com/***, as the daemon says"
+    assert told in lines_of(seen(destinations=(), daemon=daemon))
+    assert told not in lines_of(seen(daemon=daemon))
     gone = (DestinationView("slack", SLACK.masked, gone=True),)
     assert "alerts:  slack (https://hooks.slack.com/***) GONE, set a new address" in lines_of(seen(destinations=gone))
 

@@ -144,10 +144,11 @@ def test_without_a_daemon_nothing_is_made_up() -> None:
 def test_what_a_dead_daemon_meant_to_do_is_not_told() -> None:
     """Its next runs will not come, and its page is not there."""
     place = Place("/data", {"x/A": "1h"}, ())
-    said = {"next_runs": {"x/A": NOW + 60}, "address": "http://127.0.0.1:9464/"}
+    said = {"next_runs": {"x/A": NOW + 60}, "address": "http://127.0.0.1:9464/", "destinations": (SLACK.masked,)}
     lives, died = (see(place, {}, AlertState(), presence(**said, alive=alive), NOW) for alive in (True, False))
     assert (lives.jobs[0].next_run_at, lives.daemon.address) == (NOW + 60, "http://127.0.0.1:9464/")
     assert (died.jobs[0].next_run_at, died.daemon.address) == (None, None)
+    assert (lives.daemon.destinations, died.daemon.destinations) == ((SLACK.masked,), ())
 
 
 @pytest.mark.parametrize(

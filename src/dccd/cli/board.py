@@ -262,7 +262,9 @@ def _daemon_line(daemon: "DaemonView", now: float) -> Text:
 
 
 def _alert_lines(overview: "Overview") -> list[Text]:
-    if not overview.destinations:
+    if overview.daemon.destinations and not overview.destinations:  # whoever looks has not its settings
+        lines = [_line("alerts", f"{address}, as the daemon says") for address in overview.daemon.destinations]
+    elif not overview.destinations:
         lines = [_line("alerts", "OFF, set DCCD_ALERTS__WEBHOOK_URL", "yellow")]
     else:
         lines = [

@@ -194,6 +194,7 @@ def see_daemon(presence: "Presence | None", now: float) -> DaemonView:
         presence.ticked_at,
         presence.address if is_there else None,
         redact(presence.persistence) if is_there and presence.persistence else None,
+        tuple(map(redact, presence.destinations)) if is_there else (),
     )
 
 

@@ -160,6 +160,8 @@ class DaemonView:
         Where it serves its status page.
     persistence : str or None
         Why it keeps records in memory only; None while they reach the disk, or where no daemon says so.
+    destinations : tuple of str
+        Where it sends alerts, without what is secret: its settings may be others than those of who looks.
     """
 
     state: DaemonState
@@ -169,6 +171,7 @@ class DaemonView:
     ticked_at: float | None = None
     address: str | None = None
     persistence: str | None = None
+    destinations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
