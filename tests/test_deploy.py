@@ -16,8 +16,8 @@ from dccd.cli import EX_BUSY, EX_CONFIG
 from dccd.cli.app import app
 from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
+from dccd.daemon.exporter.addresses import split_address
 from dccd.daemon.exporter.routes import Routes
-from dccd.daemon.exporter.server import split_address
 from dccd.daemon.health_view import Place, see
 from dccd.daemon.view import DaemonView
 from dccd.units import parse_duration

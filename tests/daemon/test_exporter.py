@@ -22,9 +22,10 @@ from dccd.candles import CandleStore, Coverage, Month, Series, Span
 from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.config import CollectorConfig, ServerConfig, StorageConfig
 from dccd.daemon.exporter import Exporter, exposition, open_exporter, write_textfile
+from dccd.daemon.exporter.addresses import is_loopback, split_address
 from dccd.daemon.exporter.chart import bars, chart
 from dccd.daemon.exporter.routes import Routes
-from dccd.daemon.exporter.server import Reply, is_loopback, split_address
+from dccd.daemon.exporter.server import Reply
 from dccd.daemon.health_view import Place, see
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord
 from dccd.daemon.view import DaemonView, Overview
@@ -422,6 +423,7 @@ def test_an_address_that_is_taken_is_an_error_in_the_log_and_no_more(
         assert open_exporter(config(tmp_path, listen), overview) is None
     (record,) = (record for record in caplog.records if record.levelno == logging.ERROR)
     assert listen in record.getMessage()
+    assert "set another address" in record.getMessage()
     assert record.exc_info is None
 
 

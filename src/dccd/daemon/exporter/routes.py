@@ -1,7 +1,6 @@
 """What is answered to which path."""
 
 import json
-import logging
 from typing import TYPE_CHECKING
 
 from dccd.daemon.exporter.page import CONTENT_SECURITY_POLICY, page
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from dccd.daemon.view import Overview
 
 __all__ = ["Routes"]
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 
 class Routes:

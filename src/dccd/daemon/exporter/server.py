@@ -1,6 +1,5 @@
 """A small HTTP server that gives itself away to nobody and waits for nobody: GET and HEAD, one request a connection."""
 
-import ipaddress
 import logging
 import socket
 import threading
@@ -14,8 +13,9 @@ from urllib.parse import urlsplit
 
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.exporter.addresses import is_loopback, split_address
 
-__all__ = ["Reply", "Server", "is_loopback", "split_address"]
+__all__ = ["Reply", "Server"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -55,42 +55,6 @@ class Reply:
     status: int = 200
     media_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def split_address(listen: str) -> tuple[str, int]:
-    """Return host and port of an address to listen on.
-
-    Parameters
-    ----------
-    listen : str
-        ``127.0.0.1:9464`` or ``[::1]:9464``.
-
-    Returns
-    -------
-    tuple of str and int
-        The host without brackets.
-    """
-    parts = urlsplit(f"//{listen}")
-    return parts.hostname or "", parts.port or 0
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a host.
-
-    Parameters
-    ----------
-    host : str
-        An address, or a name.
-
-    Returns
-    -------
-    bool
-        True for ``localhost`` and addresses of loopback; any other name may lead anywhere.
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
 
 
 class Server:

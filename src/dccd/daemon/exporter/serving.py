@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dccd import files
+from dccd.daemon.exporter.addresses import is_loopback, split_address
 from dccd.daemon.exporter.routes import Routes
-from dccd.daemon.exporter.server import Server, is_loopback, split_address
+from dccd.daemon.exporter.server import Server
 from dccd.errors import MissingExtraError, StorageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> 
         server = Server(listen, Routes(read, _spans_of(config.storage.local_path)))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        logger.error("server.listen: %s cannot be used (%s): metrics and the status page are off", listen, reason)  # noqa: TRY400
+        logger.error(  # noqa: TRY400 - the line says it all
+            "server.listen: %s cannot be used (%s): metrics and the status page are off; "
+            "set another address, or make it free and start again",
+            listen,
+            reason,
+        )
         return None
     logger.info("metrics and the status page: %s", server.address)
     if not is_loopback(split_address(listen)[0]):
