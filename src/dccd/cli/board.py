@@ -43,7 +43,7 @@ class _Column:
 
 
 def _briefly(seconds: float) -> str:
-    """Return a duration in one unit, the largest of which there are two: no cell is wider than its head for long."""
+    """Return a duration in one unit, the largest of which there are two, so that four signs are enough."""
     unit, size = next((each for each in reversed(_UNITS) if seconds >= 2 * each[1]), _UNITS[0])
     return f"{max(0.0, seconds) // size:.0f}{unit}"
 
@@ -205,7 +205,7 @@ def _note(job: "JobView", now: float, *, says_missing: bool, in_full: bool) -> s
 def _what(error: str, job: "JobView") -> str:
     """Return an error without what stands beside it: our own type, the exchange, the pair and the timeframe."""
     beside = rf"(?:{re.escape(job.exchange)}: )?(?:{re.escape(job.pair)}(?: \w+)?: )?(?=\S)"
-    return re.sub(f"^{beside}", "", _OURS.sub("", error))
+    return re.sub(f"^{beside}", "", _OURS.sub("", error, count=1))
 
 
 def _clean(text: str) -> str:
