@@ -1,6 +1,7 @@
 """Settings of Sphinx for the documentation of dccd; the build needs no network."""
 
 import inspect
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
+    "myst_parser",
     "numpydoc",
     "sphinx_copybutton",
     "commands",
@@ -35,6 +37,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_inventories", "_templates"]
 default_role = "py:obj"
 nitpicky = True
+smartquotes_action = "qe"  # quotes and ellipses; a dash made of ``--`` would change the name of an option
+toc_object_entries_show_parents = "hide"
 
 add_function_parentheses = False
 add_module_names = False
@@ -61,7 +65,7 @@ numpydoc_xref_aliases = {
     "iterable": "collections.abc.Iterable",
     "iterator": "collections.abc.Iterator",
     "mapping": "collections.abc.Mapping",
-    "object": "python:object",
+    "object": ":class:`python:object`",
     "sequence": "collections.abc.Sequence",
     "timedelta": "datetime.timedelta",
 } | {
@@ -75,7 +79,7 @@ numpydoc_xref_aliases = {
     }.items()
     for name in names.split()
 }
-numpydoc_xref_ignore = {"a", "any", "default", "keyword-only", "of", "one", "optional", "or", "pair", "to"}
+numpydoc_xref_ignore = {"a", "and", "any", "default", "keyword-only", "of", "one", "optional", "or", "pair", "to"}
 numpydoc_validation_checks: set[str] = set()  # tests/test_project.py validates the objects, not their source
 
 # Committed, because a build without a network must link as one with it.
@@ -91,6 +95,8 @@ pygments_dark_style = "monokai"  # the default underlines modules as if they wer
 html_title = f"dccd {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["dccd.css"]
 html_extra_path = ["_extra"]  # the page that a server shows for an address that is none
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -130,17 +136,28 @@ def resolve_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, c
     return content if node["reftype"] == "obj" and target.islower() and "." not in target else None
 
 
+# Pages that Sphinx makes from no source.
+DESCRIPTIONS = {
+    "genindex": "Every name in the documentation of dccd, from A to Z.",
+    "py-modindex": "The modules of dccd.",
+    "search": "Search the documentation of dccd.",
+}
+
+
 def describe_page(_app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
-    """Give a generated page the first line of the docstring as its description, for search engines and previews."""
-    prefix, _, full_name = pagename.partition("generated/dccd")
-    if prefix or not full_name:
-        return
-    target: object = dccd
-    for part in full_name.lstrip(".").split("."):
-        target = getattr(target, part, None)
-    summary = (inspect.getdoc(target) or "").partition("\n")[0].replace("`", "").replace('"', "'")
-    if summary and target is not None:
-        context["metatags"] = f'{context.get("metatags", "")}<meta name="description" content="{summary}" />\n'
+    """Describe a page that has no source, for search engines and previews.
+
+    That of a public object has the first line of its docstring, that of source code the name of the module.
+    """
+    kind, _, name = pagename.partition("/")
+    description = DESCRIPTIONS.get(pagename, "")
+    if kind == "generated":
+        lines = (inspect.getdoc(pkgutil.resolve_name(name)) or "").splitlines()
+        description = lines[0].replace("`", "").replace('"', "'")
+    elif kind == "_modules":
+        description = f"Source code of {name.replace('/', '.').replace('index', 'dccd')}."
+    if description:
+        context["metatags"] = f'{context.get("metatags", "")}<meta name="description" content="{description}" />\n'
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -15,7 +15,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site once, from a copy, so that no page is written into the checkout."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs" / "source", root / "docs" / "source", ignore=shutil.ignore_patterns("generated"))
-    for path in (ROOT / "CHANGELOG.md", *ROOT.glob("Dockerfile"), *ROOT.glob("deploy/**/*.*")):
+    for path in (ROOT / "CHANGELOG.md", ROOT / "README.md", *ROOT.glob("Dockerfile"), *ROOT.glob("deploy/**/*.*")):
         target = root / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)

@@ -118,6 +118,30 @@ def test_nothing_is_installed_by_the_name_of_another_project(path: Path) -> None
     assert all(what.strip("`'\"").startswith(".") for what in installed)
 
 
+def test_a_reader_of_forty_lines_has_seen_it_all() -> None:
+    """What it does, that it works, a loop, a container, what is promised, and whom it is not for."""
+    lines = README.splitlines()[:40]
+    wanted = [
+        r"dccd runs .*",
+        r"\$ make run",
+        r"```python",
+        r"\$ docker run .*",
+        r"\*\*Promised .*",
+        r"\*\*Not for you.*",
+    ]
+    places = [next((at for at, line in enumerate(lines) if re.fullmatch(want, line)), None) for want in wanted]
+    assert None not in places, places
+
+
+def test_the_readme_and_the_guides_show_the_same() -> None:
+    """The container and the file, so that one cannot change without the other."""
+    guide = re.sub(r"^   ", "", (SOURCE / "deploy.rst").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    [container] = [block for block in blocks("console") if "docker" in block]
+    [file] = blocks("toml")
+    assert container in guide
+    assert file in guide
+
+
 def test_each_link_of_the_readme_leads_to_a_file() -> None:
     """And every page of the site but the landing page is linked."""
     links = re.findall(r"\]\(([^)#]+)\)", README)

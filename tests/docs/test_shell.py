@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from dccd.candles import CandleStore, Series
 from dccd.daemon import AlertConfig, HealthMonitor
-from dccd.testing import LoopbackExchange, WebhookReceiver
+from dccd.testing import LoopbackExchange, WebhookReceiver, candle
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "source").glob("*.rst"))]
@@ -74,9 +76,33 @@ def machine(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize("name", [name for name, typed in TYPED.items() if typed])
+@pytest.fixture
+def candles(machine: dict[str, str], tmp_path: Path) -> Iterator[None]:
+    """Store candles of which three are missing, and configure the exchange that has them."""
+    series, hour, now = Series("kraken", "BTC/USD", "1h"), 3600, datetime.fromisoformat("2026-11-24T00:00Z").timestamp()
+    first, gap = (datetime.fromisoformat(f"2026-11-{at}:00Z").timestamp() for at in ("01T00", "03T14"))
+    opened = [at for at in range(round(first), round(now), hour) if not gap <= at < gap + 3 * hour]
+    CandleStore(machine[DIRECTORY]).write(series, [candle(series.pair, hour, at * 1000) for at in opened])
+    with LoopbackExchange(now=lambda: now) as exchange:
+        job = f'[[tool.dccd.histo_jobs]]\nexchange = "kraken"\npairs = ["BTC/USD"]\nbase_url = "{exchange.url}"\n'
+        (tmp_path / "pyproject.toml").write_text(job, encoding="utf-8")
+        yield
+
+
+@pytest.mark.usefixtures("candles")
+def test_each_command_about_candles_prints_what_the_page_shows(tmp_path: Path, machine: dict[str, str]) -> None:
+    """In the order of the page: what is missing, what comes when it is asked for, a file."""
+    check("sources.rst", tmp_path, machine)
+
+
+@pytest.mark.parametrize("name", [name for name, typed in TYPED.items() if typed and name != "sources.rst"])
 def test_each_command_shown_prints_what_the_page_shows(name: str, tmp_path: Path, machine: dict[str, str]) -> None:
     """In the order of the page, with what it exported before; `...` stands for what differs from run to run."""
+    check(name, tmp_path, machine)
+
+
+def check(name: str, tmp_path: Path, machine: dict[str, str]) -> None:
+    """Execute what a page types, and compare what is said with what it shows."""
     environment = dict(os.environ) | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,42 @@ def test_types_on_the_page_are_links(page: Tag) -> None:
     assert "str" in types
 
 
+def articles(site: Path) -> Iterator[tuple[str, Tag]]:
+    """Yield name and text of every page but the changelog, which is not written in our markup."""
+    for path in [*site.glob("*.html"), *site.glob("generated/*.html")]:
+        article = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article")
+        if article is not None and path.stem not in {"changelog", "py-modindex", "genindex"}:
+            yield path.stem, article
+
+
+def test_every_type_is_a_link(site: Path) -> None:
+    """Whatever stands behind the name of a parameter or of what is returned, but the words between."""
+    words = {"or", "of", "to", "and", "optional", "pair", "file-like"}
+    plain = [
+        f"{name}: {text_of(kind)}"
+        for name, article in articles(site)
+        for kind in article.select("span.classifier")
+        for text in kind.find_all(string=True)
+        if text.find_parent("a") is None and set(re.findall(r"[\w.:-]+", text)) - words
+    ]
+    assert not plain
+
+
+def test_every_public_name_is_a_link(site: Path) -> None:
+    """A class, a function with more than one word to its name, a method; but a parameter of the page itself."""
+    objects = {path.stem.rpartition(".")[2] for path in site.glob("generated/*.html")}
+    names = {name for name in objects if not name.islower() or "_" in name}
+    plain = []
+    for page_name, article in articles(site):
+        own = {text_of(parameter) for parameter in article.select("em.sig-param .n, dl.field-list strong")}
+        for code in article.select("code"):
+            text = code.get_text()
+            is_reference = "xref" in (code.get("class") or ()) and text not in own
+            if (is_reference or text in names) and code.find_parent(["a", "dt"]) is None:
+                plain.append(f"{page_name}: {text}")
+    assert not plain
+
+
 def test_no_page_asks_another_host(site: Path) -> None:
     """Scripts, styles, images and frames are our own: the site works without a network."""
     attributes = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "video": "src"}
@@ -173,7 +210,7 @@ def test_no_page_asks_another_host(site: Path) -> None:
 
 def test_each_page_has_a_title_and_a_description(site: Path) -> None:
     """For search engines and for those who share a link."""
-    pages = [path for path in site.glob("*.html") if path.stem not in {"genindex", "py-modindex", "search"}]
+    pages = list(site.glob("*.html"))
     for path in [*pages, *site.glob("generated/*.html")]:
         soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         assert text_of(one(soup, "title")), path.name

@@ -14,9 +14,13 @@ import dccd.daemon
 import dccd.errors
 import dccd.testing
 import dccd.units
+from dccd.cli import EX_BUSY, EX_CONFIG, EX_FAILED
 from dccd.cli.app import app
+from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
-from dccd.daemon.metrics import JobMetrics
+from dccd.daemon.metrics import Event, JobMetrics, Notice
+from dccd.daemon.view import INCIDENT_KINDS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"
@@ -72,3 +76,36 @@ def test_the_reference_lists_every_public_name() -> None:
     )
     modules = (dccd.daemon, dccd.candles, dccd.testing, dccd.errors, dccd.units)
     assert {name for module in modules for name in module.__all__} - listed == set()
+
+
+def test_the_runbook_tells_of_every_notice() -> None:
+    """By the words that it begins with, so that a search for them leads there."""
+    text = (SOURCE / "runbook.rst").read_text(encoding="utf-8")
+    told = re.findall(r"^``(\[.*)``\n-+$", text, re.MULTILINE)
+    beginnings: list[tuple[Event, str]] = [
+        *(("firing", kind) for kind in INCIDENT_KINDS),
+        ("repeat", "failing"),
+        ("resolved", "failing"),
+        ("firing", "test"),
+    ]
+    for event, kind in beginnings:
+        notice = Notice("i", 1, event, 0.0, kind, 0.0)
+        [beginning, *_] = lines(Message("m", (Item("a/b", (notice,)),)), "here", 0.0)
+        assert any(beginning.startswith(heading.replace("...", "a/b")) for heading in told), beginning
+    notice = Notice("i", 1, "firing", 0.0, "failing", 0.0)
+    [beginning, *_] = lines(Message("m", (Item("a/b", (notice,)),) * 3), "here", 0.0)
+    assert any(beginning.startswith(heading) for heading in told)
+
+
+def test_each_test_of_a_promise_exists() -> None:
+    """As the page on concepts names them, and it names them all."""
+    text = (SOURCE / "concepts.rst").read_text(encoding="utf-8")
+    there = {path.name for path in (ROOT / "tests" / "faults").glob("test_*.py")}
+    assert set(re.findall(r"``(test_\w+\.py)``", text)) == there
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    """Each code that the command has a name for is told."""
+    text = (SOURCE / "commands.rst").read_text(encoding="utf-8")
+    told = {int(code) for code in re.findall(r"^   \* - (\d+)$", text, re.MULTILINE)}
+    assert told == {0, EX_FAILED, 2, EX_BUSY, EX_CONFIG, 130}

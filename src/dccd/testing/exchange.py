@@ -67,8 +67,8 @@ class LoopbackExchange(FaultyServer):
     It answers what ccxt's ``binance`` (spot) and ``kraken`` ask for: give its ``url`` as ``base_url``. Candles are a
     function of pair and time (`candle`), the newest one is still open, and Kraken has the most recent 720 only.
 
-    Faults come in the order they were set, each for its number of `times`. A fault of a pair meets requests for its
-    candles; a fault of no pair meets every request.
+    Faults come in the order they were set, each for as many requests as its ``times`` says. A fault of a pair meets
+    requests for its candles; a fault of no pair meets every request.
 
     Parameters
     ----------

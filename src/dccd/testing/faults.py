@@ -16,7 +16,7 @@ class _Fault:
 
 
 class FaultyServer(LoopbackServer):
-    """What a server has to be told to fail; the one that answers asks `_next_fault` with its lock held."""
+    """A server that fails as told; `fail`, `hang`, `drip` and `reset` set faults, `heal` ends them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,6 +108,7 @@ class FaultyServer(LoopbackServer):
             self._faults.setdefault(pair, []).append(_Fault(change, times))
 
     def _next_fault(self, pair: str | None) -> Callable[[Answer], Answer] | None:
+        # Called with the lock held.
         for key in {None, pair}:
             for fault in self._faults.get(key, []):
                 if fault.times is None:
