@@ -1,5 +1,6 @@
 """The built site in a browser: the search finds what is there, and nothing complains."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -32,7 +33,35 @@ FLAGS = [
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
 
+# Loads each page in a frame as wide as a phone, and notes those that are wider.
+PHONE = """<!doctype html><title>pages that are too wide for a phone</title><ul></ul><script>
+for (const name of %s) {
+  const frame = document.createElement("iframe");
+  frame.width = 390;
+  frame.onload = () => {
+    const item = document.createElement("li");
+    const width = frame.contentDocument.documentElement.scrollWidth;
+    item.textContent = width > 390 ? `${name}: ${width}` : "";
+    document.querySelector("ul").append(item);
+  };
+  frame.src = name;
+  document.body.append(frame);
+}
+</script>"""
+
+
 class _Quiet(SimpleHTTPRequestHandler):
+    @override
+    def do_GET(self) -> None:
+        if self.path != "/phone":
+            super().do_GET()
+            return
+        pages = sorted(path.name for path in Path(self.directory).glob("*.html"))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write((PHONE % json.dumps(pages)).encode())
+
     @override
     def log_message(self, *_: object) -> None:
         pass
@@ -81,3 +110,11 @@ def test_a_page_loads_without_a_complaint(address: str, tmp_path: Path, name: st
     assert page.select("a.headerlink")
     assert page.select("button.theme-toggle")
     assert not console
+
+
+def test_no_page_is_wider_than_a_phone(address: str, site: Path, tmp_path: Path) -> None:
+    """What does not fit, as a long line of code or a table of figures, scrolls in a box of its own."""
+    page, _ = look(f"{address}/phone", tmp_path)
+    measured = [item.get_text() for item in page.select("li")]
+    assert len(measured) == len(list(site.glob("*.html")))
+    assert not any(measured), measured
