@@ -87,6 +87,7 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "_inventories/python.inv"),
     "requests": ("https://requests.readthedocs.io/en/latest", "_inventories/requests.inv"),
     "apscheduler": ("https://apscheduler.readthedocs.io/en/3.x", "_inventories/apscheduler.inv"),
+    "pyarrow": ("https://arrow.apache.org/docs", "_inventories/pyarrow.inv"),
     "pydantic": ("https://docs.pydantic.dev/latest", "_inventories/pydantic.inv"),
 }
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import typer.main
 from bs4 import BeautifulSoup
@@ -20,7 +21,7 @@ from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
 from dccd.daemon.metrics import Event, JobMetrics, Notice
-from dccd.daemon.view import INCIDENT_KINDS
+from dccd.daemon.view import INCIDENT_KINDS, DaemonState, DaemonView, DestinationView, IncidentView, JobView, Overview
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"
@@ -109,3 +110,16 @@ def test_the_exit_codes_are_those_of_the_command() -> None:
     text = (SOURCE / "commands.rst").read_text(encoding="utf-8")
     told = {int(code) for code in re.findall(r"^   \* - (\d+)$", text, re.MULTILINE)}
     assert told == {0, EX_FAILED, 2, EX_BUSY, EX_CONFIG, 130}
+
+
+def test_every_field_of_the_status_is_told() -> None:
+    """As `dccd status --json` prints them, those of a job, an incident, the daemon and a destination, too."""
+    text = (SOURCE / "watch.rst").read_text(encoding="utf-8")
+    table = text[text.index("Field of ``--json``") : text.index("In a browser\n---")]
+    told = re.findall(r"``(\w+)``", table)
+    shown = {
+        field.name for kind in (Overview, JobView, IncidentView, DaemonView, DestinationView) for field in fields(kind)
+    }
+    assert re.findall(r"^   \* - ``(\w+)``$", table, re.MULTILINE) == [field.name for field in fields(Overview)]
+    assert shown <= set(told)
+    assert set(told) - shown <= {*get_args(DaemonState), "null"}
