@@ -63,6 +63,7 @@ def test_every_block_is_run_or_compared() -> None:
         for path in SOURCE.glob("*.rst")
         for language, text in blocks(path)
         if language not in {"console", "toml"}
+        and path.name != "migrate.rst"  # with what is typed there
         and not any(path.name == page and text.startswith(beginning) for page, beginning in HERE)
     ]
     assert not unseen

@@ -95,7 +95,22 @@ def test_each_command_about_candles_prints_what_the_page_shows(tmp_path: Path, m
     check("sources.rst", tmp_path, machine)
 
 
-@pytest.mark.parametrize("name", [name for name, typed in TYPED.items() if typed and name != "sources.rst"])
+def test_a_configuration_of_2x_becomes_what_the_page_shows(tmp_path: Path, machine: dict[str, str]) -> None:
+    """What the command says, and the file that it writes."""
+    text = (ROOT / "docs" / "source" / "migrate.rst").read_text(encoding="utf-8")
+    shown = re.findall(r"code-block:: (?:yaml|toml)\n\n((?:   .*\n|\n)+)", text)
+    before, after = (f"{re.sub(r'^   ', '', block, flags=re.MULTILINE).rstrip()}\n" for block in shown)
+    (tmp_path / "config.yml").write_text(before, encoding="utf-8")
+    check("migrate.rst", tmp_path, machine | {"/srv/dccd": str(tmp_path)})
+    assert (tmp_path / "dccd.toml").read_text(encoding="utf-8") == after.replace("/srv/dccd", str(tmp_path))
+
+
+SET_UP_BY_THEIR_OWN_TEST = {"sources.rst", "migrate.rst"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, typed in TYPED.items() if typed and name not in SET_UP_BY_THEIR_OWN_TEST]
+)
 def test_each_command_shown_prints_what_the_page_shows(name: str, tmp_path: Path, machine: dict[str, str]) -> None:
     """In the order of the page, with what it exported before; `...` stands for what differs from run to run."""
     check(name, tmp_path, machine)
