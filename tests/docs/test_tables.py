@@ -20,7 +20,7 @@ from dccd.cli.app import app
 from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
-from dccd.daemon.metrics import Event, JobMetrics, Notice
+from dccd.daemon.metrics import Event, Expectation, Incident, JobMetrics, Notice
 from dccd.daemon.view import INCIDENT_KINDS, DaemonState, DaemonView, DestinationView, IncidentView, JobView, Overview
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,8 @@ def test_the_table_of_metrics_json_is_complete() -> None:
     told = re.findall(r"^   \* - ``(\w+)``$", table, re.MULTILINE)
     names = [field.name for field in fields(JobMetrics)]
     assert told[: len(names)] == names
+    inner = {field.name for kind in (Expectation, Incident, Notice) for field in fields(kind)} - {"extra"}
+    assert inner <= set(re.findall(r"``(\w+)``", table))
 
 
 def test_the_reference_lists_every_public_name() -> None:
