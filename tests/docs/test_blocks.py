@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import dccd
 from dccd.cli.alerts import set_silence
 from dccd.cli.board import as_text, board
 from dccd.daemon import CollectorConfig, HealthMonitor, run_once
@@ -190,7 +191,7 @@ def test_the_records_of_the_log_are_those_of_the_code() -> None:
     """Word for word; `...` stands for a value, and two values are named."""
     text = (SOURCE / "files.rst").read_text(encoding="utf-8")
     table = text[text.index(".. _log-records:") : text.index("Parquet\n---")]
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in Path(dccd.__file__).parent.rglob("*.py"))
     told = re.findall(r"^   \* - ``(.*)``$", table, re.MULTILINE)
     parts = {part.strip(" ,:") for line in told for part in re.split(r"\.\.\.|^started|stale", line)}
     assert len(told) > 10
