@@ -42,6 +42,7 @@ toc_object_entries_show_parents = "hide"
 
 add_function_parentheses = False
 add_module_names = False
+autodoc_preserve_defaults = True  # ``SYSTEM_CLOCK``, not what it is in memory
 autodoc_typehints = "none"  # numpydoc's Parameters tell the types
 autosummary_generate = True
 autosummary_imported_members = False
@@ -120,6 +121,15 @@ def show_public_base(_app: Sphinx, _name: str, _obj: object, _options: object, b
     bases[:] = [BaseModel if issubclass(base, BaseModel) else base for base in bases]
 
 
+def tidy_signature(
+    _app: Sphinx, _what: str, _name: str, obj: object, _options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Leave out what Python shows of a protocol, which nobody calls, and of a default that is made anew each time."""
+    if inspect.isclass(obj) and vars(obj).get("_is_protocol"):
+        return "", returns
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def resolve_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Node | None:
     """Link a name written without its module if one documented object has it; show that of an argument as it is."""
     target = node.get("reftarget", "")
@@ -165,6 +175,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above."""
     app.connect("autodoc-skip-member", skip_inherited_from_pydantic)
     app.connect("autodoc-process-bases", show_public_base)
+    app.connect("autodoc-process-signature", tidy_signature)
     app.connect("missing-reference", resolve_short_name, priority=900)  # after intersphinx
     app.connect("html-page-context", describe_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

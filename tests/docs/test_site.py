@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -153,20 +152,23 @@ def test_types_on_the_page_are_links(page: Tag) -> None:
     assert "str" in types
 
 
-def articles(site: Path) -> Iterator[tuple[str, Tag]]:
-    """Yield name and text of every page but the changelog, which is not written in our markup."""
-    for path in [*site.glob("*.html"), *site.glob("generated/*.html")]:
-        article = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article")
-        if article is not None and path.stem not in {"changelog", "py-modindex", "genindex"}:
-            yield path.stem, article
+OTHER = {"changelog", "genindex", "py-modindex", "search"}
 
 
-def test_every_type_is_a_link(site: Path) -> None:
+@pytest.fixture(scope="session")
+def articles(site: Path) -> list[tuple[str, Tag]]:
+    """Return name and text of every page that is written in our markup."""
+    pages = [path for path in [*site.glob("*.html"), *site.glob("generated/*.html")] if path.stem not in OTHER]
+    soups = [(path.stem, BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")) for path in pages]
+    return [(name, article) for name, soup in soups for article in soup.select("article")]
+
+
+def test_every_type_is_a_link(articles: list[tuple[str, Tag]]) -> None:
     """Whatever stands behind the name of a parameter or of what is returned, but the words between."""
     words = {"or", "of", "to", "and", "optional", "pair", "file-like"}
     plain = [
         f"{name}: {text_of(kind)}"
-        for name, article in articles(site)
+        for name, article in articles
         for kind in article.select("span.classifier")
         for text in kind.find_all(string=True)
         if text.find_parent("a") is None and set(re.findall(r"[\w.:-]+", text)) - words
@@ -174,12 +176,19 @@ def test_every_type_is_a_link(site: Path) -> None:
     assert not plain
 
 
-def test_every_public_name_is_a_link(site: Path) -> None:
+def test_no_signature_shows_what_is_in_memory(articles: list[tuple[str, Tag]]) -> None:
+    """A default is written as in the code."""
+    signatures = [text_of(each) for _, article in articles for each in article.select("dt.sig")]
+    assert len(signatures) > 100
+    assert not [each for each in signatures if "<" in each or "**kwargs" in each]
+
+
+def test_every_public_name_is_a_link(articles: list[tuple[str, Tag]]) -> None:
     """A class, a function with more than one word to its name, a method; but a parameter of the page itself."""
-    objects = {path.stem.rpartition(".")[2] for path in site.glob("generated/*.html")}
+    objects = {name.rpartition(".")[2] for name, _ in articles if name.startswith("dccd.")}
     names = {name for name in objects if not name.islower() or "_" in name}
     plain = []
-    for page_name, article in articles(site):
+    for page_name, article in articles:
         own = {text_of(parameter) for parameter in article.select("em.sig-param .n, dl.field-list strong")}
         for code in article.select("code"):
             text = code.get_text()
