@@ -29,7 +29,7 @@ from dccd.daemon.health import HealthMonitor
 from dccd.daemon.health_view import Place, see
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord
 from dccd.daemon.presence import Claim, Presence
-from dccd.daemon.view import DaemonView, DestinationView, Overview
+from dccd.daemon.view import DaemonView, DestinationView, IncidentView, JobView, Overview
 from dccd.errors import DccdError
 from dccd.testing import ManualClock
 
@@ -287,6 +287,13 @@ def test_status_prints_json_for_programs(dccd: Command, data: Path) -> None:
         ("kraken/ETH/USD", "ok", 0),
     ]
     assert found["jobs"][1]["last_success_at"] > 1_700_000_000
+
+
+def test_the_guide_names_each_field_of_the_json() -> None:
+    """Those of the whole, of the daemon, of a job, of an incident and of a destination."""
+    guide = (Path(__file__).parents[2] / "docs" / "source" / "watch.rst").read_text(encoding="utf-8")
+    kinds = (Overview, DaemonView, JobView, IncidentView, DestinationView)
+    assert not [name for kind in kinds for name in kind.__dataclass_fields__ if f"``{name}``" not in guide]
 
 
 def test_status_writes_nothing(dccd: Command, data: Path) -> None:
