@@ -75,6 +75,17 @@ def test_each_setting_is_shown_with_its_source(dccd: Command, tmp_path: Path, mo
     assert "alerts: slack" in said
 
 
+def test_a_variable_of_somebody_else_is_named_once(
+    dccd: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Validating loads the configuration once."""
+    monkeypatch.setenv("DCCD_HISTO_JOBS__0__EXCHANGE", "kraken")
+    monkeypatch.setenv("DCCD_HISTO_JOBS__0__PAIRS", "BTC/USD")
+    monkeypatch.setenv("DCCD_IMAGE_TAG", "x")
+    assert dccd("validate")[0] == 0
+    assert len(caplog.records) == 1
+
+
 def test_an_exchange_that_is_not_known_is_told_with_its_place(dccd: Command, tmp_path: Path) -> None:
     """And a close name."""
     (tmp_path / "dccd.toml").write_text('[[histo_jobs]]\nexchange = "krakn"\npairs = ["BTC/USD"]\n')
@@ -123,7 +134,7 @@ def test_a_configuration_of_2_x_is_carried_over(dccd: Command, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "config.yml: cannot be read: "),
+        (None, "config.yml cannot be read (No such file or directory): give the config.yml of dccd 2.x"),
         (b"\xff\xfe", "config.yml: is not UTF-8"),
         (b"a: [", "config.yml: is not YAML (line 1, "),
         (b"a: 1", "config.yml: is no configuration of dccd 2.x"),

@@ -150,8 +150,9 @@ def validate(config: ConfigOption = None) -> None:
     from dccd.cli.settings import show_settings  # noqa: PLC0415
     from dccd.daemon.config.load import trace_config  # noqa: PLC0415
 
-    _jobs(config)
-    show_settings(trace_config(config), typer.echo)
+    traced = trace_config(config)
+    _require_jobs(traced.config)
+    show_settings(traced, typer.echo)
 
 
 @app.command()
@@ -305,19 +306,25 @@ def _jobs(path: Path | None) -> "CollectorConfig":
     """Return the configuration; one without jobs is an error, and so is an extra that its jobs need and lack."""
     from dccd.candles import check_exchange  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
-    from dccd.errors import ConfigError, UnknownSourceError  # noqa: PLC0415
+    from dccd.errors import UnknownSourceError  # noqa: PLC0415
 
     settings = load_config(path)
+    _require_jobs(settings)
+    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
+        with suppress(UnknownSourceError):  # its jobs fail, and the others run
+            check_exchange(name)
+    return settings
+
+
+def _require_jobs(settings: "CollectorConfig") -> None:
+    from dccd.errors import ConfigError  # noqa: PLC0415
+
     if not settings.histo_jobs:
         msg = (
             "no jobs are configured: add [[histo_jobs]] to a dccd.toml, "
             'or set DCCD_HISTO_JOBS=\'[{"exchange": "kraken", "pairs": ["BTC/USD"]}]\''
         )
         raise ConfigError(msg)
-    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
-        with suppress(UnknownSourceError):  # its jobs fail, and the others run
-            check_exchange(name)
-    return settings
 
 
 def _configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:

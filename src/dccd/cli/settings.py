@@ -160,6 +160,7 @@ def migrate_file(source: Path, output: Path) -> Iterator[str]:
         If `output` exists, or cannot be written.
     """
     from dccd.daemon.config.migrate import migrate  # noqa: PLC0415
+    from dccd.daemon.config.problems import unreadable  # noqa: PLC0415
 
     try:
         text = source.read_text(encoding="utf-8-sig")
@@ -167,7 +168,7 @@ def migrate_file(source: Path, output: Path) -> Iterator[str]:
         msg = f"{source}: is not UTF-8"
         raise ConfigError(msg) from None
     except OSError as error:
-        msg = f"{source}: cannot be read: {files.describe(error)}"
+        msg = f"{source} {unreadable(error, 'the config.yml of dccd 2.x')}"
         raise ConfigError(msg) from None
     try:
         made = migrate(text, Path.cwd())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dccd.daemon.config.load import Surroundings, Traced, trace
+from dccd.daemon.config.sources import of_arguments
 from dccd.errors import ConfigError
 
 
@@ -28,7 +29,7 @@ class Place:
         """Load what is here."""
         elsewhere = (self.path / "user", self.path / "site")
         around = Surroundings(self.environ, self.path, config_directories=elsewhere, secrets=self.path / "run")
-        return trace(around, path, arguments)
+        return trace(around, path, of_arguments(arguments))
 
     def problems(self, path: Path | None = None, **arguments: Any) -> list[str]:
         """Return what is wrong, a line each, with paths relative to the working directory."""

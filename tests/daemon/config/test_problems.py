@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.daemon.config.surroundings import Place
 
+from dccd.daemon.config import load_config
 from dccd.daemon.config.names import KeyPath, leaves, variable_of
 from dccd.errors import ConfigError
 
@@ -24,6 +25,7 @@ ALERT_KEYS = (
 DURATION = "should be seconds, or a number with s, m, h, d or w (30s, 10m, 4h, 2d)"
 TIMEFRAME = "should be a timeframe of 4 weeks at most: 1m, 5m, 1h, 1d, 1w, or whole seconds"
 DATE = "should be a date and time (2026-01-01T00:00:00Z)"
+JOBS = "should be a list: begin each job with [[histo_jobs]], or write [{...}] in JSON"
 EXCHANGE = "an exchange name is letters, digits, '.', '_' and '-' (binance, kraken)"
 
 
@@ -84,6 +86,7 @@ TABLE = [
     syntax("[log]\n[log]\n", "2:5: is not TOML: cannot declare ('log',) twice"),
     syntax(f'["{SECRET}"]\n["{SECRET}"]\n', "2:41: is not TOML: cannot declare ('***',) twice"),
     syntax("a = " + "[" * 9999, " is nested too deeply to be read"),
+    syntax("a = " + "9" * 5000, " holds a number of thousands of digits"),
     syntax("[log]\nlevel = 'INFO'\nlevel = 'INFO'\n", "3:15: is not TOML: cannot overwrite a value"),
     syntax(b"[alerts]\nsource = '\xe9'\n", "2: is not UTF-8: save the file as UTF-8"),
     syntax("[log]\nlevel = 'INFO'".encode("utf-16"), "1: is not UTF-8: save the file as UTF-8"),
@@ -131,11 +134,12 @@ TABLE = [
     alerts("source = ''", "source: should have at least 1 character"),
     Bad("dccd.toml:1: log.level: should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'", toml="log.level = 'debug'\n"),
     Bad("dccd.toml:1: alerts: should be a table of settings", toml="alerts = 's3cret'\n"),
-    Bad("dccd.toml:1: histo_jobs: should be a list", toml="histo_jobs = 's3cret'\n"),
+    Bad(f"dccd.toml:1: histo_jobs: {JOBS}", toml="histo_jobs = 's3cret'\n"),
+    Bad(f"dccd.toml:1: histo_jobs: {JOBS}", toml="[histo_jobs]\nexchange = 'kraken'\npairs = ['A/B']\n"),
     Bad("dccd.toml:2: storage.local_path: should be a path", toml="[storage]\nlocal_path = ''\n"),
     Bad("dccd.toml:2: storage.local_path: should be a path", toml="[storage]\nlocal_path = 5\n"),
     Bad(
-        "dccd.toml:2: storage.local_path: begins with ~, and the home directory is not known: write it out",
+        "dccd.toml:2: storage.local_path: the home directory is not known: give a full path",
         toml="[storage]\nlocal_path = '~no-such-user/x'\n",
     ),
     Bad(
@@ -192,11 +196,22 @@ TABLE = [
     variable("ALERTS", "[" * 99999, "alerts: should be a JSON object"),
     variable("ALERTS", "5", "alerts: should be a table of settings"),
     variable("HISTO_JOBS", SECRET, "histo_jobs: should be a JSON list"),
+    variable("HISTO_JOBS", '{"exchange": "a"}', f"histo_jobs: {JOBS}"),
     variable("HISTO_JOBS", '[{"exchange": "a"}]', "histo_jobs[0].pairs: is missing"),
     variable("HISTO_JOBS__7__EXCHANGE", "a", "histo_jobs[0].pairs: is missing"),
     variable("CONFIG", "no.toml", "no.toml cannot be read (No such file or directory): give the path of a TOML file"),
     variable(
+        "CONFIG",
+        "~no-such-user/x",
+        "~no-such-user/x cannot be read (No such file or directory): give the path of a TOML file",
+    ),
+    variable(
         "SECRETS_DIR", "/no/dir", "/no/dir cannot be read (No such file or directory): give a directory of secrets"
+    ),
+    variable(
+        "SECRETS_DIR",
+        "~no-such-user/x",
+        "~no-such-user/x cannot be read (No such file or directory): give a directory of secrets",
     ),
     Bad(
         "environment variable DCCD_HISTO_JOBS: histo_jobs: holds all jobs, and environment variable "
@@ -318,6 +333,19 @@ def test_a_secret_in_any_wrong_place_is_not_told(setting: KeyPath, value: str, s
     assert "s3cret" not in told
 
 
+def test_a_traceback_that_shows_variables_shows_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the environment, a file or an argument, as error trackers and rich print them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", SECRET)
+    (tmp_path / "dccd.toml").write_text(f"[alerts]\nheartbeat_url = '{SECRET}'\nformat = 'x'\n")
+    arguments: dict[str, Any] = {"alerts": {"extra_webhooks": [SECRET]}}
+    with pytest.raises(ConfigError) as caught:
+        load_config(**arguments)
+    frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]  # the first is this one
+    assert frames
+    assert "s3cret" not in repr([frame.f_locals for frame, _ in frames])
+
+
 def test_a_variable_of_somebody_else_is_named_in_one_warning(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """And none of its values."""
     place.environ |= {"DCCD_IMAGE_TAG": "s3cret", "DCCD_VERSION": "2", "DCCD_REPLICAS": "1", "OTHER": "x"}
@@ -339,8 +367,8 @@ LINKS = [
 
 
 def test_what_kubernetes_sets_for_services_is_no_mistake(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """Of any service whose name starts with dccd; nor is what names a file or is of our own tests."""
-    place.environ |= dict.fromkeys(LINKS, "tcp://10.0.0.1:9464") | {"DCCD_SOAK": "1", "DCCD_TEST_SHARED": "x"}
+    """Of any service whose name starts with dccd."""
+    place.environ |= dict.fromkeys(LINKS, "tcp://10.0.0.1:9464")
     assert place.load().origins == {}
     assert not caplog.records
     place.environ["DCCD_ALERTS_FORMAT"] = "slack"

@@ -1,10 +1,15 @@
 """Files, directories of secrets, and numbered variables, as containers and services have them."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.daemon.config.surroundings import Place
+
+from dccd.daemon.config import load_config
+from dccd.errors import ConfigError
 
 URL = "https://example.com/hook/s3cret-token"
 
@@ -77,7 +82,7 @@ def test_a_secret_that_cannot_be_read_is_told(place: Place) -> None:
     ]
 
 
-def test_dotenv_may_name_the_file_and_the_directory_of_secrets(place: Place) -> None:
+def test_dotenv_may_name_the_file_and_the_directory_of_secrets(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment goes before it."""
     place.write("etc/mine.toml", "[log]\nlevel = 'DEBUG'\n")
     place.write("etc/other.toml", "[log]\nlevel = 'ERROR'\n")
@@ -88,6 +93,9 @@ def test_dotenv_may_name_the_file_and_the_directory_of_secrets(place: Place) -> 
     assert traced.file == place.path / "etc" / "mine.toml"
     place.environ["DCCD_CONFIG"] = str(place.path / "etc" / "other.toml")
     assert place.load().config.log.level == "ERROR"
+    monkeypatch.setenv("HOME", str(place.path))
+    place.environ["DCCD_CONFIG"] = "~/etc/mine.toml"
+    assert place.load().config.log.level == "DEBUG"
     place.write(".env", "DCCD_CONFIG=no.toml\n")
     del place.environ["DCCD_CONFIG"]
     assert place.problems() == [
@@ -127,6 +135,44 @@ def test_a_file_that_may_not_be_read_is_told(place: Place) -> None:
     for name in (".env", "dccd.toml", "run/DCCD_LOG__LEVEL"):
         place.write(name, "x").chmod(0)
     assert ["(Permission denied)" in line for line in place.problems()] == [True] * 3
+
+
+def test_a_directory_that_may_not_be_searched_has_no_files(tmp_path: Path) -> None:
+    """As when an administrator asks for the status as another user, from a directory of his own."""
+    code = """
+import os, sys
+from dccd.daemon.config import load_config  # before the interpreter itself cannot be read any more
+import encodings.utf_8_sig, dotenv.main
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+else:
+    os.chmod(".", 0)
+print(load_config().storage.local_path)
+"""
+    environment = {**os.environ, "HOME": "/nowhere", "XDG_DATA_HOME": "/data"}
+    for name in (".env", "dccd.toml", "pyproject.toml"):
+        (tmp_path / name).write_text("[")
+    tmp_path.chmod(0o700)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    tmp_path.chmod(0o700)
+    assert (done.stdout, done.stderr) == ("/data/dccd\n", "")
+
+
+def test_a_process_without_a_home_needs_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is no more than a number."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CONFIG_DIRS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 1_234_567)
+    with pytest.raises(ConfigError) as refused:
+        load_config()
+    assert str(refused.value) == "storage.local_path: the home directory is not known: give a full path"
+    assert load_config(storage={"local_path": "/data"}).storage.local_path == Path("/data")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/dccd")
+    assert load_config().storage.local_path == Path("/var/lib/dccd")
 
 
 def test_a_virtual_environment_called_dotenv_is_no_file(place: Place) -> None:

@@ -3,7 +3,8 @@
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ class Surroundings:
         Directory of secrets that there may be.
     """
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     directory: Path = Path()
     config_directories: tuple[Path, ...] = ()
     secrets: Path = Path("/run/secrets")
@@ -102,18 +103,18 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
     Traceback (most recent call last):
     dccd.errors.ConfigError: argument alerts: alerts.max_consecutive_errors: should be greater than or equal to 1
     """
-    return trace_config(path, **overrides).config
+    given = of_arguments(overrides)
+    overrides.clear()  # a traceback may show variables, and these may be secrets
+    return trace(_here(), path, given).config
 
 
-def trace_config(path: str | os.PathLike[str] | None = None, **overrides: Any) -> Traced:  # noqa: ANN401
+def trace_config(path: str | os.PathLike[str] | None = None) -> Traced:
     """Return the configuration of this process with the places its settings came from.
 
     Parameters
     ----------
     path : str or os.PathLike, optional
         A TOML file; it must exist.
-    **overrides : object
-        Top-level settings, as `CollectorConfig` takes them.
 
     Returns
     -------
@@ -127,17 +128,16 @@ def trace_config(path: str | os.PathLike[str] | None = None, **overrides: Any) -
 
     Examples
     --------
+    >>> import os
     >>> from dccd.daemon.config.load import trace_config
-    >>> trace_config(storage={"local_path": "/data"}).origins
-    {'storage.local_path': 'argument storage'}
+    >>> os.environ["DCCD_STORAGE__LOCAL_PATH"] = "/data"
+    >>> trace_config().origins
+    {'storage.local_path': 'environment variable DCCD_STORAGE__LOCAL_PATH'}
     """
-    directories = (user_config_path("dccd"), site_config_path("dccd"))
-    return trace(Surroundings(os.environ, config_directories=directories), path, overrides)
+    return trace(_here(), path)
 
 
-def trace(
-    around: Surroundings, path: str | os.PathLike[str] | None = None, arguments: Mapping[str, Any] | None = None
-) -> Traced:
+def trace(around: Surroundings, path: str | os.PathLike[str] | None = None, given: Source | None = None) -> Traced:
     """Return the configuration that given surroundings make, with the places its settings came from.
 
     Parameters
@@ -146,8 +146,8 @@ def trace(
         What there is to read.
     path : str or os.PathLike, optional
         A TOML file; it must exist.
-    arguments : Mapping of str to object, optional
-        Top-level settings that go before all others.
+    given : Source, optional
+        Settings that go before all others.
 
     Returns
     -------
@@ -159,26 +159,23 @@ def trace(
     ConfigError
         With a line for each problem.
     """
-    found = _gather(around, path, arguments or {})
-    merged: dict[str, Any] = {}
-    for source in reversed(found.sources):
-        merged = merge(merged, source.values)
-    problems = list(found.problems)
+    found = _gather(around, path, given or Source())
     if found.foreign:
         logger.warning("no settings of dccd, and ignored: %s", ", ".join(found.foreign))
-    try:
-        config = CollectorConfig.model_validate(merged)
-    except ValidationError as error:
-        problems += [
-            Problem(_place(found.sources, each["loc"]), expected(each), each["loc"])
-            for each in error.errors(include_url=False, include_input=False)
-        ]
-        config = None
-    if problems or config is None:
-        raise ConfigError("\n".join(problem.line for problem in in_order(problems)))
-    storage = config.storage.model_copy(update={"local_path": config.storage.local_path.absolute()})
-    origins = {dotted(key): _place(found.sources, key) for key in _set(merged)}
-    return Traced(config.model_copy(update={"storage": storage}), origins, found.file)
+    made = _settle(found)
+    if isinstance(made, Traced):
+        return made
+    raise ConfigError("\n".join(problem.line for problem in in_order(made)))
+
+
+def _here() -> Surroundings:
+    return Surroundings(os.environ, config_directories=tuple(_config_directories()))
+
+
+def _config_directories() -> Iterator[Path]:
+    with suppress(RuntimeError):  # nobody's home
+        yield user_config_path("dccd")
+    yield site_config_path("dccd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +188,34 @@ class _Found:
     file: Path | None
 
 
-def _gather(around: Surroundings, path: str | os.PathLike[str] | None, arguments: Mapping[str, Any]) -> _Found:
+def _settle(found: _Found) -> Traced | list[Problem]:
+    """Return the configuration, or what is wrong; raise nothing here, as a traceback may show variables."""
+    merged: dict[str, Any] = {"storage": {}}  # so that a default path that cannot be is told by its whole name
+    for source in reversed(found.sources):
+        merged = merge(merged, source.values)
+    problems = list(found.problems)
+    try:
+        config = CollectorConfig.model_validate(merged)
+    except ValidationError as error:
+        return problems + [
+            Problem(_place(found.sources, each["loc"]), expected(each), each["loc"])
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+    if problems:
+        return problems
+    storage = config.storage.model_copy(update={"local_path": config.storage.local_path.absolute()})
+    origins = {dotted(key): _place(found.sources, key) for key in _set(merged)}
+    return Traced(config.model_copy(update={"storage": storage}), origins, found.file)
+
+
+def _gather(around: Surroundings, path: str | os.PathLike[str] | None, given: Source) -> _Found:
     variables, problems = in_dotenv(around.directory / ".env")
     named = [in_environment(around.environ), variables]
     for directory, named_by in _secrets(around, named):
         variables, unreadable = in_directory(directory, named_by=named_by)
         named.append(variables)
         problems += unreadable
-    sources, foreign = [of_arguments(arguments)], []
+    sources, foreign = [given], []
     for variables in named:
         source, misspelt, ignored = assemble(variables)
         sources.append(source)
@@ -215,7 +232,7 @@ def _gather(around: Surroundings, path: str | os.PathLike[str] | None, arguments
 def _secrets(around: Surroundings, named: list[list[Variable]]) -> Iterator[tuple[Path, str]]:
     chosen = _first(named, SECRETS_DIR)
     if chosen is not None:
-        yield Path(chosen.value).expanduser(), chosen.place
+        yield _expanded(chosen.value), chosen.place
     if credentials := around.environ.get("CREDENTIALS_DIRECTORY"):
         yield Path(credentials), ""
     yield around.secrets, ""
@@ -226,15 +243,22 @@ def _chosen(
 ) -> tuple[Path | None, str]:
     """Return the TOML file, and who named it."""
     if path is not None:
-        return Path(path), ""
+        return _expanded(path), ""
     if (chosen := _first(named[:2], CONFIG)) is not None:
-        return Path(chosen.value), chosen.place
+        return _expanded(chosen.value), chosen.place
     candidates = (base / _FILE for base in (around.directory, *around.config_directories))
     return next(filter(_is_there, candidates), None), ""
 
 
 def _first(named: list[list[Variable]], name: str) -> Variable | None:
     return next((each for variables in named for each in variables if each.name == name), None)
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user: it is told that it cannot be read
+        return Path(path)
 
 
 def _is_there(path: Path) -> bool:
@@ -250,7 +274,7 @@ def _tables(directory: Path, file: Path | None, named_by: str) -> Iterator[tuple
     if file is not None:
         yield read_table(file, named_by=named_by)
     project = directory / "pyproject.toml"
-    if project.is_file():
+    if os.path.isfile(project):  # noqa: PTH113 - false, too, where this user may not look
         yield read_table(project, ("tool", "dccd"))
 
 

@@ -3,6 +3,7 @@
 They are plain models: constructing one reads no environment variable and no file. `load_config` does that.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from platformdirs import user_data_path
@@ -16,9 +17,15 @@ from dccd.daemon.config.types import Duration, ListenAddress, UserPath
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 __all__ = ["AlertConfig", "CollectorConfig", "HistoJob", "LogConfig", "ScheduleConfig", "ServerConfig", "StorageConfig"]
+
+
+def _user_data() -> Path:
+    try:
+        return user_data_path("dccd")
+    except RuntimeError:  # nobody's home: it is told as any ~ is that means nothing
+        return Path("~/.local/share/dccd")
 
 
 class StorageConfig(Settings, frozen=True):
@@ -40,7 +47,7 @@ class StorageConfig(Settings, frozen=True):
     """
 
     local_path: UserPath = Field(
-        default_factory=lambda: user_data_path("dccd"),
+        default_factory=_user_data,
         description="Directory for candles and for .dccd; default $STATE_DIRECTORY, else the user's data directory.",
         examples=["data"],
     )

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from dccd.daemon.config.names import KeyPath, dotted
 from dccd.daemon.config.spelling import meant_key
 
-__all__ = ["Problem", "expected", "in_order"]
+__all__ = ["Problem", "expected", "in_order", "unreadable"]
 
 _PLAINER: Final[Mapping[str, str]] = {
     "missing": "is missing",
@@ -84,6 +84,30 @@ def _file_and_line(place: str) -> tuple[str, list[int]]:
     return place[:start], [int(number) for number in place[start:].split(":")[1:]]
 
 
+def unreadable(error: OSError, wanted: str) -> str:
+    """Return why a file cannot be read, and what to do about it.
+
+    Parameters
+    ----------
+    error : OSError
+        What came of the try.
+    wanted : str
+        What to give in its place.
+
+    Returns
+    -------
+    str
+        To be put behind its path.
+
+    Examples
+    --------
+    >>> unreadable(FileNotFoundError(2, "No such file or directory"), "the path of a TOML file")
+    'cannot be read (No such file or directory): give the path of a TOML file'
+    """
+    advice = "let this user read it" if isinstance(error, PermissionError) else f"give {wanted}"
+    return f"cannot be read ({error.strerror}): {advice}"
+
+
 def expected(details: ErrorDetails) -> str:
     """Return what should stand where something wrong does.
 
@@ -100,6 +124,8 @@ def expected(details: ErrorDetails) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
         return f"no such setting: {meant_key(details['loc'])}"
+    if details["loc"] == ("histo_jobs",) and kind == "tuple_type":
+        return "should be a list: begin each job with [[histo_jobs]], or write [{...}] in JSON"
     if kind.startswith(_DATES):
         return "should be a date and time (2026-01-01T00:00:00Z)"
     text = re.sub(r"^(Value error,|Input|Tuple|String|Value) ", "", details["msg"])

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["is_no_setting", "meant_key", "meant_variable"]
 
-_OF_OUR_TESTS: Final = {"DCCD_TEST_SHARED", "DCCD_SOAK", "DCCD_SEED"}
 # Kubernetes sets these in each pod for each service whose name starts with dccd.
 _SERVICE_LINK: Final = re.compile(
     r"DCCD(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
@@ -48,7 +47,7 @@ def is_no_setting(variable: str) -> bool:
     bool
         True for ``DCCD_CONFIG``, ``DCCD_SECRETS_DIR``, and what Kubernetes sets for services.
     """
-    return variable in {CONFIG, SECRETS_DIR} | _OF_OUR_TESTS or _SERVICE_LINK.fullmatch(variable) is not None
+    return variable in {CONFIG, SECRETS_DIR} or _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def meant_variable(variable: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dccd.daemon.config.names import plain
 from dccd.daemon.config.places import lines_of_keys
-from dccd.daemon.config.problems import Problem
+from dccd.daemon.config.problems import Problem, unreadable
 from dccd.daemon.config.sources import Source
 
 if TYPE_CHECKING:
@@ -45,14 +45,11 @@ def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -
         line = error.object[: error.start].count(b"\n") + 1
         return Source(), [Problem(f"{path}:{line}", "is not UTF-8: save the file as UTF-8")]
     except OSError as error:
-        what = f"{path} cannot be read ({error.strerror}): give the path of a TOML file"
-        return Source(), [Problem(named_by, what)]
+        return Source(), [Problem(named_by, f"{path} {unreadable(error, 'the path of a TOML file')}")]
     try:
         values: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return Source(), [_no_toml(path, text, str(error))]
-    except RecursionError:
-        return Source(), [Problem(str(path), "is nested too deeply to be read")]
+    except (ValueError, RecursionError) as error:
+        return Source(), [_no_toml(path, text, error)]
     places: dict[KeyPath, str] = {(): str(path)}
     for key, line in lines_of_keys(text).items():
         if key[: len(table)] == table:
@@ -64,9 +61,14 @@ def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -
     return Source(_beside(path, values), places), []
 
 
-def _no_toml(path: Path, text: str, message: str) -> Problem:
+def _no_toml(path: Path, text: str, error: ValueError | RecursionError) -> Problem:
+    if isinstance(error, RecursionError):
+        return Problem(str(path), "is nested too deeply to be read")
+    if not isinstance(error, tomllib.TOMLDecodeError):  # it is from int()
+        return Problem(str(path), "holds a number of thousands of digits")
     if path.suffix.lower() in _YAML:
         return Problem(str(path), f"is YAML, not TOML: dccd migrate {path} converts a file of dccd 2.x")
+    message = str(error)
     at = _AT.search(message)
     last = text.rstrip().count("\n") + 1
     line, column = (at[1], at[2]) if at is not None and at[1] else (last, len(text.rstrip().split("\n")[-1]) + 1)

@@ -166,7 +166,7 @@ def _expand(value: Path) -> Path:
     try:
         return value.expanduser()
     except RuntimeError:
-        msg = "begins with ~, and the home directory is not known: write it out"
+        msg = "the home directory is not known: give a full path"
         raise ValueError(msg) from None
 
 

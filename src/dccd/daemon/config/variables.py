@@ -1,8 +1,9 @@
 """Settings by name: environment variables, those in ``.env``, and files in directories of secrets."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from dccd.daemon.config.names import (
     plain,
     setting_of,
 )
-from dccd.daemon.config.problems import Problem
+from dccd.daemon.config.problems import Problem, unreadable
 from dccd.daemon.config.sources import Source, merge
 from dccd.daemon.config.spelling import is_no_setting, meant_variable
 
@@ -51,7 +52,7 @@ class Variable:
     """
 
     name: str
-    value: str
+    value: str = field(repr=False)
     place: str
 
 
@@ -92,14 +93,14 @@ def in_dotenv(path: Path) -> tuple[list[Variable], list[Problem]]:
     list of Problem
         Why it, or a line of it, cannot be read.
     """
+    if not os.path.isfile(path):  # noqa: PTH113 - false, too, where this user may not look
+        return [], []
     try:
-        if not path.is_file():
-            return [], []
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         return [], [Problem(str(path), "is not UTF-8: save the file as UTF-8")]
     except OSError as error:
-        return [], [Problem(str(path), f"cannot be read ({error.strerror})")]
+        return [], [Problem(str(path), unreadable(error, "another file"))]
     at = {match[1].upper(): number for number, line in enumerate(lines, 1) if (match := _DOTENV_LINE.match(line))}
     source = DotEnvSettingsSource(_Reader, env_file=path, env_file_encoding="utf-8-sig", env_ignore_empty=False)
     values = {name.upper(): value for name, value in source.env_vars.items() if value is not None}
@@ -136,7 +137,7 @@ def in_directory(directory: Path, *, named_by: str = "") -> tuple[list[Variable]
     try:
         files = sorted(path for path in directory.iterdir() if path.name.upper().startswith(PREFIX))
     except OSError as error:
-        what = f"{directory} cannot be read ({error.strerror}): give a directory of secrets"
+        what = f"{directory} {unreadable(error, 'a directory of secrets')}"
         return [], [Problem(named_by, what)] if named_by else []
     variables, problems = [], []
     for path in files:
