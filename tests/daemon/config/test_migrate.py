@@ -39,10 +39,13 @@ def test_jobs_and_alerts_are_carried_over() -> None:
         ("settings: {data_path: /mnt/old}\n", "/mnt/old"),
         ("settings: {data_path: old}\nstorage: {local_path: /mnt/new}\n", "/mnt/new"),
         ("storage: {local_path: ''}\n", "/srv/collector/data/crypto"),
+        ("settings: {data_path: ~/old}\n", "/of/mine/old"),
+        ("storage: {local_path: ~/old}\n", "/srv/collector/~/old"),
     ],
 )
-def test_the_data_stay_where_they_were(text: str, path: str) -> None:
-    """Its own default is written out, relative to where it was started."""
+def test_the_data_stay_where_they_were(text: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own default is written out, relative to where it was started; ~ was the home directory in one of the two."""
+    monkeypatch.setenv("HOME", "/of/mine")
     assert carried(f"{text}{JOB}").storage.local_path.as_posix() == path
 
 
@@ -75,11 +78,15 @@ def test_what_has_no_place_is_named(text: str, note: str) -> None:
         ("3", "histo_jobs[1] was left out: it should be a mapping"),
         (
             "{exchange: kraken, pairs: [BTCUSD], span: 60}",
-            "histo_jobs[1] was left out: pairs: a pair is written BASE/QUOTE (BTC/USDT)",
+            "histo_jobs[1].pairs[0] was left out: a pair is written BASE/QUOTE (BTC/USDT)",
         ),
         (
             "{exchange: binance, pairs: [BTC/USDT], span: 3600}",
-            "histo_jobs[1]: pairs that an earlier job has too were left out",
+            "histo_jobs[1]: pairs that were listed before were left out",
+        ),
+        (
+            "{exchange: binance, pairs: [BTC/USDT], span: 60}",
+            "histo_jobs[1]: the metrics of BTC/USDT go on with its first job, and those at 1m begin anew",
         ),
         (
             "{exchange: coinbase, pairs: [BTC/USD], span: 60}",
@@ -94,6 +101,17 @@ def test_a_job_that_cannot_go_as_it_is_is_named(job: str, note: str) -> None:
     assert CollectorConfig.model_validate(tomllib.loads(made.toml)).histo_jobs[0].exchange == "binance"
 
 
+def test_a_pair_that_cannot_go_leaves_the_others() -> None:
+    """Misspelt, or listed twice in one job."""
+    text = "histo_jobs: [{exchange: kraken, pairs: [A/B, CD, A/B, E/F], span: 60}]\n"
+    [job] = carried(text).histo_jobs
+    assert job.pairs == ("A/B", "E/F")
+    assert migrate(text, HOME).notes == (
+        "histo_jobs[0].pairs[1] was left out: a pair is written BASE/QUOTE (BTC/USDT)",
+        "histo_jobs[0]: pairs that were listed before were left out",
+    )
+
+
 @pytest.mark.parametrize("key", ["span", "exchange", "pairs"])
 def test_a_job_that_lacks_something_is_named(key: str) -> None:
     """With the key, as 2.x called it."""
@@ -101,7 +119,8 @@ def test_a_job_that_lacks_something_is_named(key: str) -> None:
     del parts[key]
     job = ", ".join(f"{name}: {value}" for name, value in parts.items())
     [note] = migrate(f"{JOB}  - {{{job}}}\n", HOME).notes
-    assert note.startswith(f"histo_jobs[1] was left out: {key}: ")
+    left = "histo_jobs[1].pairs[0] was left out: " if key == "pairs" else f"histo_jobs[1] was left out: {key}: "
+    assert note.startswith(left)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +138,9 @@ def test_a_job_that_lacks_something_is_named(key: str) -> None:
         ("histo_jobs: [x]", "histo_jobs: no job can be carried over: histo_jobs[0] was left out"),
         (f"{JOB}alerts: 3", "alerts: should be a mapping"),
         (f"{JOB}settings: {{data_path: 3}}", "settings.data_path: should be a path"),
+        (f"{JOB}settings: {{data_path: ~no-such-user/x}}", "settings.data_path: should be a path"),
+        (f"{JOB}storage: {{local_path: 3}}", "storage.local_path: should be a path"),
+        ("stream_jobs: [{exchange: okx}]", "histo_jobs: no job can be carried over: there are stream_jobs only"),
     ],
 )
 def test_what_is_no_such_configuration_is_refused(text: str, problem: str) -> None:

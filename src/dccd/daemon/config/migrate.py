@@ -17,6 +17,7 @@ __all__ = ["Migration", "migrate"]
 
 # What 2.x kept its data in where nobody said.
 _DATA: Final = "./data/crypto"
+_NO_STREAMS: Final = "dccd collects closed candles, no streams"
 # Its name of an exchange, where ccxt has another for the same market.
 _RENAMED: Final = {"coinbase": "coinbaseexchange"}
 _CARRIED: Final = {
@@ -81,22 +82,19 @@ def migrate(text: str, directory: Path) -> Migration:
     """
     old = _parse(text)
     made = _Written()
-    data = _section(old, "storage").get("local_path") or _section(old, "settings").get("data_path") or _DATA
-    if not isinstance(data, str):
-        msg = "settings.data_path: should be a path"
-        raise ConfigError(msg)
-    local_path = directory / Path(data).expanduser()
+    local_path = directory / _data_path(old)
     made.section("[storage]", {"local_path": str(local_path)})
     _alerts(_section(old, "alerts"), made)
     jobs = list(_jobs(old, made))
     if not jobs:
-        msg = "histo_jobs: no job can be carried over: " + "; ".join(made.notes or ["there is none"])
+        none = f"there are stream_jobs only, and {_NO_STREAMS}" if "stream_jobs" in old else "there is none"
+        msg = f"histo_jobs: no job can be carried over: {'; '.join(made.notes) or none}"
         raise ConfigError(msg)
     for job in jobs:
         made.section("[[histo_jobs]]", job)
     made.notes += _left(old)
     head = "# Written by dccd migrate from a configuration of dccd 2.x."
-    return Migration("\n".join([head, *made.lines]) + "\n", tuple(made.notes), local_path)
+    return Migration("\n".join([head, *made.lines]) + "\n", tuple(dict.fromkeys(made.notes)), local_path)
 
 
 def _parse(text: str) -> Mapping[str, Any]:
@@ -127,6 +125,18 @@ def _section(old: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found
 
 
+def _data_path(old: Mapping[str, Any]) -> Path:
+    """Return where 2.x kept its data; it took a leading ~ for the home directory in one of the two settings only."""
+    written, home = _section(old, "storage").get("local_path"), False
+    if not written:
+        written, home = _section(old, "settings").get("data_path") or _DATA, True
+    try:
+        return Path(written).expanduser() if home else Path(written)
+    except (TypeError, RuntimeError):
+        msg = f"{'settings.data_path' if home else 'storage.local_path'}: should be a path; a ~ needs a home directory"
+        raise ConfigError(msg) from None
+
+
 def _alerts(old: Mapping[str, Any], made: _Written) -> None:
     kept = {key: old[key] for key in ("webhook_url", "max_consecutive_errors") if old.get(key) is not None}
     for key in list(kept):
@@ -144,29 +154,45 @@ def _jobs(old: Mapping[str, Any], made: _Written) -> Iterator[dict[str, object]]
     if not isinstance(found, list):
         msg = "histo_jobs: should be a list"
         raise ConfigError(msg)
-    seen: set[tuple[str, str, str]] = set()
+    timeframes: dict[str, list[str]] = {}
     for index, raw in enumerate(found):
         where = f"histo_jobs[{index}]"
         if not isinstance(raw, dict):
             made.notes.append(f"{where} was left out: it should be a mapping")
             continue
-        name = raw.get("exchange")
-        exchange = _RENAMED.get(name, name) if isinstance(name, str) else name
+        pairs = []
+        for job in _of_each_pair(raw, where, made):
+            known = timeframes.setdefault(f"{job.exchange}/{job.pairs[0]}", [])
+            if job.timeframe in known:
+                made.notes.append(f"{where}: pairs that were listed before were left out")
+                continue
+            if known:  # 2.x kept one record for all timeframes of a pair
+                own = f"those at {job.timeframe} begin anew"
+                made.notes.append(f"{where}: the metrics of {job.pairs[0]} go on with its first job, and {own}")
+            known.append(job.timeframe)
+            pairs.append(job)
+        if pairs:
+            if pairs[0].exchange != raw["exchange"]:
+                renamed = f"{raw['exchange']} is {pairs[0].exchange} now"
+                made.notes.append(f"{where}: {renamed}, so the metrics of its pairs begin anew")
+            listed = [job.pairs[0] for job in pairs]
+            yield {"exchange": pairs[0].exchange, "pairs": listed, "timeframe": pairs[0].timeframe}
+
+
+def _of_each_pair(raw: Mapping[str, Any], where: str, made: _Written) -> Iterator[HistoJob]:
+    """Yield a job for each pair that can be carried over."""
+    name, pairs = raw.get("exchange"), raw.get("pairs")
+    exchange = _RENAMED.get(name, name) if isinstance(name, str) else name
+    for number, pair in enumerate(pairs if isinstance(pairs, list) else [pairs]):
         try:
-            job = HistoJob(exchange=exchange, pairs=raw.get("pairs"), timeframe=raw.get("span"))  # type: ignore[arg-type]
+            job = HistoJob(exchange=exchange, pairs=[pair], timeframe=raw.get("span"))  # type: ignore[arg-type]
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             key = str(first["loc"][0]).replace("timeframe", "span")
-            made.notes.append(f"{where} was left out: {key}: {expected(first)}")
-            continue
-        if exchange != name:
-            made.notes.append(f"{where}: {name} is {exchange} now, so the metrics of its pairs begin anew")
-        pairs = [pair for pair in job.pairs if (job.exchange, pair, job.timeframe) not in seen]
-        seen |= {(job.exchange, pair, job.timeframe) for pair in pairs}
-        if len(pairs) < len(job.pairs):
-            made.notes.append(f"{where}: pairs that an earlier job has too were left out")
-        if pairs:
-            yield {"exchange": job.exchange, "pairs": pairs, "timeframe": job.timeframe}
+            left = f"{where}.pairs[{number}] was left out" if key == "pairs" else f"{where} was left out: {key}"
+            made.notes.append(f"{left}: {expected(first)}")
+        else:
+            yield job
 
 
 def _left(old: Mapping[str, Any]) -> Iterator[str]:
@@ -174,7 +200,7 @@ def _left(old: Mapping[str, Any]) -> Iterator[str]:
     for name, value in old.items():
         carried = _CARRIED.get(name)
         if carried is None:
-            what = "dccd collects closed candles, no streams" if name == "stream_jobs" else "there is no such setting"
+            what = _NO_STREAMS if name == "stream_jobs" else "there is no such setting"
             yield f"{plain(str(name))} was left out: {what}"
             continue
         parts = value if isinstance(value, list) else [value]

@@ -16,7 +16,7 @@ _PLAINER: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "bool_parsing": "should be true or false",
     "bool_type": "should be true or false",
-    "float_type": "should be a number",
+    "finite_number": "should be a whole number",
     "int_from_float": "should be a whole number",
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",

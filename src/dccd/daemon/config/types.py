@@ -51,15 +51,13 @@ def _count(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever wa
 
 def _duration(value: Any) -> Any:  # noqa: ANN401
     try:
-        return parse_duration(value) if isinstance(value, str | int | float) else value
-    except (ValueError, OverflowError):
+        return parse_duration(value)
+    except (TypeError, ValueError, OverflowError):
         msg = "should be seconds, or a number with s, m, h, d or w (30s, 10m, 4h, 2d)"
         raise ValueError(msg) from None
 
 
 def _timeframe(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str | int):
-        return value
     try:
         seconds = parse_timeframe(value)
     except ValueError:
