@@ -94,7 +94,27 @@ def test_the_schema_lets_pass_what_the_models_take() -> None:
     """Durations as numbers and as text, pairs as a list and as a text."""
     models = json.loads(json_schema())["$defs"]
     assert models["AlertConfig"]["properties"]["group_window"]["type"] == ["number", "string"]
-    assert models["HistoJob"]["properties"]["pairs"]["anyOf"] == [
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        {"type": "string"},
+    of_list, of_text = models["HistoJob"]["properties"]["pairs"]["anyOf"]
+    assert (of_list["type"], of_list["minItems"], of_text) == ("array", 1, {"type": "string"})
+
+
+def test_the_schema_marks_what_the_models_refuse() -> None:
+    """Numbers out of bounds, and texts that are none of what is wanted."""
+    models = {name: model["properties"] for name, model in json.loads(json_schema())["$defs"].items()}
+    sections = {"alerts": "AlertConfig", "schedule": "ScheduleConfig", "histo_jobs": "HistoJob"}
+    for each in ALL:
+        if each.type.startswith(("whole number", "duration")):
+            told = models[sections[str(each.path[0])]][str(each.path[-1])]
+            assert {"minimum", "maximum"} <= told.keys(), each.variable
+    assert '"ge"' not in json_schema()
+    patterns = [
+        (models["HistoJob"]["timeframe"], "1h", "1M"),
+        (models["HistoJob"]["pairs"]["anyOf"][0]["items"], "BTC/USD", "BTCUSD"),
+        (models["HistoJob"]["exchange"], "kraken", "a/b"),
+        (models["HistoJob"]["max_age"]["anyOf"][0], "1.5d", "soon"),
+        (models["AlertConfig"]["webhook_url"]["anyOf"][0], "https://a.b/c", "ftp://a.b/c"),
+        (models["ServerConfig"]["listen"]["anyOf"][0], "[::1]:0", "9464"),
     ]
+    for told, good, bad in patterns:
+        assert re.search(told["pattern"], good)
+        assert not re.search(told["pattern"], bad)

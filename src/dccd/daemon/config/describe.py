@@ -24,6 +24,7 @@ VARIABLES: Final = (
 _DURATION: Final = {"number", "string"}
 _TIMEFRAME: Final = {"string", "integer"}
 _FORMATS: Final = {"path": "path", "date-time": "time", "uri": "address"}
+_LIMITS: Final = {"ge": "minimum", "le": "maximum"}
 _ABOUT: Final = ("description", "title", "default", "examples", "writeOnly")
 _SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
 
@@ -88,11 +89,12 @@ def json_schema() -> str:
         JSON, ended by a newline.
     """
     schema = CollectorConfig.model_json_schema()
-    for model in (schema, *schema["$defs"].values()):
-        model["description"] = model["description"].partition("\n")[0]
-        for name, told in model["properties"].items():
-            if told.get("items") == {"type": "string"}:
-                model["properties"][name] = _list_or_text(told)
+    schema["description"] = schema["description"].partition("\n")[0]
+    for below in filter(None, map(nested, CollectorConfig.model_fields.values())):
+        section = schema["$defs"][below.model.__name__]
+        section["description"] = section["description"].partition("\n")[0]
+        for name, field in below.model.model_fields.items():
+            section["properties"][name] = _as_written(section["properties"][name], field)
     return f"{json.dumps(schema, indent=2)}\n"
 
 
@@ -117,12 +119,19 @@ def starter() -> str:
             lines += ["", f"[[{section[0]}]]" if len(section) > 1 else f"[{section[0]}]"]
         value = each.example if each.default is None else each.default
         mark = "" if each.required or each.path == ("storage", "local_path") else "# "
-        lines += [f"# {each.description}{' A secret.' if each.secret else ''}", f"{mark}{each.path[-1]} = {value}"]
+        choice = f" O{each.type[1:]}." if each.type.startswith("one of ") else ""
+        lines += [
+            f"# {each.description}{choice}{' A secret.' if each.secret else ''}",
+            f"{mark}{each.path[-1]} = {value}",
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _list_or_text(told: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a list that may also be written as a text with commas."""
+def _as_written(told: dict[str, Any], field: FieldInfo) -> dict[str, Any]:
+    """Return the schema of a setting with its bounds, which pydantic loses, and a list as text with commas, too."""
+    if told.get("items", {}).get("type") != "string":
+        choices = [{key: each[key] for key in each if key not in _LIMITS} for each in told.get("anyOf", ())]
+        return {**told, **({"anyOf": choices} if choices else {}), **_limits(field)}
     about: dict[str, Any] = {key: told[key] for key in _ABOUT if key in told}
     limits = {"minItems": told.get("minLength"), "maxItems": told.get("maxItems")}
     of_list = {"type": "array", "items": told["items"], **{key: limit for key, limit in limits.items() if limit}}
@@ -167,18 +176,18 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _bounds(field: FieldInfo, kind: str) -> str:
-    told = [each for each in _constraints(field) if isinstance(each, Ge | Le)]
-    low = next((each.ge for each in told if isinstance(each, Ge)), None)
-    high = next((each.le for each in told if isinstance(each, Le)), None)
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
-        return ""
-    return f", {_plain(low, kind)} to {_plain(high, kind)}"
+    limits = _limits(field)
+    return f", {_plain(limits['minimum'], kind)} to {_plain(limits['maximum'], kind)}" if limits else ""
 
 
-def _constraints(field: FieldInfo) -> Iterator[object]:
-    for each in field.metadata:
-        yield each
-        yield from getattr(each, "metadata", ())
+def _limits(field: FieldInfo) -> dict[str, Any]:
+    """Return the bounds of a number; one has both, as a test sees to."""
+    return {
+        name: getattr(each, ours)
+        for each in field.metadata
+        for ours, name in _LIMITS.items()
+        if isinstance(each, Ge | Le) and hasattr(each, ours)
+    }
 
 
 def _plain(value: float, kind: str) -> str:

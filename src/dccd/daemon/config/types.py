@@ -183,29 +183,32 @@ Count = Annotated[int, BeforeValidator(_count)]
 Duration = Annotated[
     float,
     BeforeValidator(_duration),
-    WithJsonSchema({"type": ["number", "string"], "description": "seconds, or 30s, 10m, 4h, 2d"}),
+    WithJsonSchema({"type": ["number", "string"], "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[smhdw]?\s*$"}),
 ]
 """Seconds; accepts ``30s``, ``10m``, ``4h``, ``2d``."""
 
 Timeframe = Annotated[
     str,
     BeforeValidator(_timeframe),
-    WithJsonSchema({"type": ["string", "integer"], "description": "1m, 5m, 1h, 1d, 1w, or seconds"}),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\s*[0-9]+\s*[smhdw]?\s*$", "minimum": 1}),
 ]
 """Length of a candle in exchange notation."""
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[
+    str,
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}),
+]
 """An http or https address."""
 
-ServerAddress = Annotated[str, AfterValidator(_address), AfterValidator(_without_password)]
+ServerAddress = Annotated[Address, AfterValidator(_without_password)]
 """An http or https address that may be shown."""
 
-ListenAddress = Annotated[str, AfterValidator(_listen)]
+ListenAddress = Annotated[str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$"})]
 """Host and port of a server of ours, ``127.0.0.1:9464``; port 0 is one that is free."""
 
 SecretAddress = Annotated[
-    str | None,
-    AfterValidator(lambda value: None if value is None else _address(value)),
+    Address | None,
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask),
 ]
@@ -237,10 +240,12 @@ SigningSecret = Annotated[
 ]
 """A key that signs messages."""
 
-ExchangeName = Annotated[str, AfterValidator(_exchange)]
+ExchangeName = Annotated[
+    str, AfterValidator(_exchange), WithJsonSchema({"type": "string", "pattern": f"^{_EXCHANGE.pattern}$"})
+]
 """Name of an exchange; only its form is checked."""
 
-Pair = Annotated[str, AfterValidator(_pair)]
+Pair = Annotated[str, AfterValidator(_pair), WithJsonSchema({"type": "string", "pattern": f"^{_PAIR.pattern}$"})]
 """A trading pair, ``BASE/QUOTE``."""
 
 Pairs = Annotated[tuple[Pair, ...], NoDecode, BeforeValidator(_split), Len(1), AfterValidator(_distinct)]
