@@ -3,6 +3,7 @@
 import tomllib
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,23 @@ def test_each_key_is_told_with_the_line_it_begins_on() -> None:
 def test_lines_that_end_as_on_windows_are_lines() -> None:
     """The same places are told."""
     assert lines_of_keys(DOCUMENT.replace("\n", "\r\n")) == lines_of_keys(DOCUMENT)
+
+
+def test_a_list_over_many_lines_is_tried_where_it_may_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at each of a thousand jobs, which would take minutes."""
+    tries = []
+
+    def counted(text: str) -> dict[str, Any]:
+        tries.append(text)
+        return parse(text)
+
+    parse = tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", counted)
+    jobs = "".join(f'  {{exchange = "e{number}", pairs = ["A/B"]}}, # one\n' for number in range(1000))
+    lines = lines_of_keys(f"histo_jobs = [\n{jobs}] # of [all]\n[log]\n")
+    assert lines["histo_jobs", 999, "pairs"] == 1
+    assert lines["log",] == 1003
+    assert len(tries) < 10
 
 
 def all_paths(value: Any, above: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:

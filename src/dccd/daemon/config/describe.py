@@ -24,7 +24,7 @@ VARIABLES: Final = (
 _DURATION: Final = {"number", "string"}
 _TIMEFRAME: Final = {"string", "integer"}
 _FORMATS: Final = {"path": "path", "date-time": "time", "uri": "address"}
-_LIMITS: Final = {"ge": "minimum", "le": "maximum"}
+_PYDANTICS: Final = {"ge", "le"}
 _ABOUT: Final = ("description", "title", "default", "examples", "writeOnly")
 _SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
 
@@ -130,7 +130,7 @@ def starter() -> str:
 def _as_written(told: dict[str, Any], field: FieldInfo) -> dict[str, Any]:
     """Return the schema of a setting with its bounds, which pydantic loses, and a list as text with commas, too."""
     if told.get("items", {}).get("type") != "string":
-        choices = [{key: each[key] for key in each if key not in _LIMITS} for each in told.get("anyOf", ())]
+        choices = [{key: each[key] for key in each if key not in _PYDANTICS} for each in told.get("anyOf", ())]
         return {**told, **({"anyOf": choices} if choices else {}), **_limits(field)}
     about: dict[str, Any] = {key: told[key] for key in _ABOUT if key in told}
     limits = {"minItems": told.get("minLength"), "maxItems": told.get("maxItems")}
@@ -182,12 +182,13 @@ def _bounds(field: FieldInfo, kind: str) -> str:
 
 def _limits(field: FieldInfo) -> dict[str, Any]:
     """Return the bounds of a number; one has both, as a test sees to."""
-    return {
-        name: getattr(each, ours)
-        for each in field.metadata
-        for ours, name in _LIMITS.items()
-        if isinstance(each, Ge | Le) and hasattr(each, ours)
-    }
+    limits: dict[str, Any] = {}
+    for each in field.metadata:
+        if isinstance(each, Ge):
+            limits["minimum"] = each.ge
+        elif isinstance(each, Le):
+            limits["maximum"] = each.le
+    return limits
 
 
 def _plain(value: float, kind: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 __all__ = ["lines_of_keys"]
 
-# A value over many lines, which may be hundreds of pairs, ends on no other.
-_MAY_END: Final = re.compile(r"[\]}]|\"\"\"|'''")
+# A value over many lines, which may be thousands of jobs, ends on no other.
+_MAY_END: Final = re.compile(r"([\]}]|\"\"\"|''')\s*(#.*)?$")
 
 _Path = tuple[str | int, ...]
 
