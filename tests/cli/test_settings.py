@@ -75,6 +75,16 @@ def test_each_setting_is_shown_with_its_source(dccd: Command, tmp_path: Path, mo
     assert "alerts: slack" in said
 
 
+def test_a_duration_is_shown_as_it_is(dccd: Command, tmp_path: Path) -> None:
+    """Not rounded to its largest units."""
+    given = {"group_window": 0.5, "repeat_interval": 1_234_567.5, "outbox_ttl": "90m", "shutdown_timeout": 0}
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    (tmp_path / "dccd.toml").write_text(f"[alerts]\n{lines}[[histo_jobs]]\nexchange = 'kraken'\npairs = 'A/B'\n")
+    said = dccd("validate")[1]
+    shown = {line.split()[0]: line.split()[1] for line in said.splitlines() if line.startswith("alerts.")}
+    assert [shown[f"alerts.{key}"] for key in given] == ["0.5s", "1234567.5s", "90m", "0s"]
+
+
 def test_a_variable_of_somebody_else_is_named_once(
     dccd: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

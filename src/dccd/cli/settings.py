@@ -11,7 +11,7 @@ from dccd import files
 from dccd.daemon.alerts.outbox import alerts_line
 from dccd.errors import ConfigError, DccdError, UnknownSourceError
 from dccd.redact import MASK
-from dccd.units import format_duration
+from dccd.units import format_duration, format_timeframe
 
 if TYPE_CHECKING:
     from dccd.daemon.config.load import Traced
@@ -83,7 +83,13 @@ def _shown(value: object, *, secret: bool) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return format_duration(value) if isinstance(value, float) else str(value)
+    return _exactly(value) if isinstance(value, float) else str(value)
+
+
+def _exactly(seconds: float) -> str:
+    """Return a duration as one would write it, not rounded."""
+    whole = seconds and seconds.is_integer()
+    return format_timeframe(int(seconds)) if whole else f"{seconds:.15g}s"
 
 
 def environment() -> str:
