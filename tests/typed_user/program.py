@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dccd.testing
@@ -14,6 +15,8 @@ from dccd.daemon import (
     JobMetrics,
     JobResult,
     LogConfig,
+    ScheduleConfig,
+    ServerConfig,
     StorageConfig,
     build_histo_scheduler,
     load_config,
@@ -35,7 +38,14 @@ def settings(directory: Path) -> CollectorConfig:
     job = HistoJob(exchange="kraken", pairs=["BTC/USD", "ETH/USD"], timeframe="1h", start="2026-01-01T00:00:00Z")
     seconds = HistoJob(exchange="binance", pairs=("BTC/USDT",), timeframe=60)
     storage = StorageConfig(local_path=str(directory), fsync=False)
-    return CollectorConfig(storage=storage, alerts=alerts, log=LogConfig(file="json"), histo_jobs=[job, seconds])
+    return CollectorConfig(
+        storage=storage,
+        alerts=alerts,
+        schedule=ScheduleConfig(delay="10s", jitter=1),
+        log=LogConfig(file="json"),
+        server=ServerConfig(listen="127.0.0.1:9464"),
+        histo_jobs=[job, seconds, {"exchange": "okx", "pairs": "BTC/USDT", "start": datetime(2026, 1, 1, tzinfo=UTC)}],
+    )
 
 
 def watch(directory: str, alerts: AlertConfig) -> dict[str, JobMetrics]:
