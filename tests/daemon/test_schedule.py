@@ -34,5 +34,5 @@ def test_data_may_be_older_than_two_candles_or_as_old_as_they_are(timeframe: str
 def test_an_age_that_every_candle_reaches_is_a_mistake() -> None:
     """It would alert all the time."""
     job = {"exchange": "kraken", "pairs": "BTC/USD", "timeframe": "1h", "max_age": "1h"}
-    with pytest.raises(ConfigError, match="less than two candles of 1h"):
+    with pytest.raises(ConfigError, match="max_age: should be two candles of 1h at least"):
         load_config(histo_jobs=[job])

@@ -1,8 +1,8 @@
 """The settings of a job: what to collect."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from dccd.daemon.config.base import Settings
 from dccd.daemon.config.types import Count, Duration, ExchangeName, Pairs, ServerAddress, Timeframe, UtcTime
@@ -96,9 +96,11 @@ class HistoJob(Settings, frozen=True):
         """Length of a candle in seconds."""
         return parse_timeframe(self.timeframe)
 
-    @model_validator(mode="after")
-    def _old_is_older_than_usual(self) -> Self:
-        if self.max_age and self.max_age < 2 * self.seconds:
-            msg = f"max_age is less than two candles of {self.timeframe}, so that it would alert all the time"
+    @field_validator("max_age")
+    @classmethod
+    def _old_is_older_than_usual(cls, age: float | None, info: ValidationInfo) -> float | None:
+        timeframe = info.data.get("timeframe")  # none if it is wrong itself
+        if age and timeframe and age < 2 * parse_timeframe(timeframe):
+            msg = f"should be two candles of {timeframe} at least, or it would alert all the time"
             raise ValueError(msg)
-        return self
+        return age
