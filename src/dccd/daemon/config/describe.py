@@ -119,7 +119,8 @@ def starter() -> str:
             lines += ["", f"[[{section[0]}]]" if len(section) > 1 else f"[{section[0]}]"]
         value = each.example if each.default is None else each.default
         mark = "" if each.required or each.path == ("storage", "local_path") else "# "
-        choice = f" O{each.type[1:]}." if each.type.startswith("one of ") else ""
+        choices = each.type.removeprefix("one of ")
+        choice = f" One of {choices}." if choices != each.type else ""
         lines += [
             f"# {each.description}{choice}{' A secret.' if each.secret else ''}",
             f"{mark}{each.path[-1]} = {value}",

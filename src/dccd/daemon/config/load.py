@@ -173,7 +173,7 @@ def _here() -> Surroundings:
 
 
 def _config_directories() -> Iterator[Path]:
-    with suppress(RuntimeError):  # nobody's home
+    with suppress(RuntimeError):  # no home directory is known
         yield user_config_path("dccd")
     yield site_config_path("dccd")
 

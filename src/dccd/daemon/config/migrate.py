@@ -160,7 +160,7 @@ def _jobs(old: Mapping[str, Any], made: _Written) -> Iterator[dict[str, object]]
         if not isinstance(raw, dict):
             made.notes.append(f"{where} was left out: it should be a mapping")
             continue
-        pairs = []
+        kept: list[HistoJob] = []
         for job in _of_each_pair(raw, where, made):
             known = timeframes.setdefault(f"{job.exchange}/{job.pairs[0]}", [])
             if job.timeframe in known:
@@ -170,13 +170,13 @@ def _jobs(old: Mapping[str, Any], made: _Written) -> Iterator[dict[str, object]]
                 own = f"those at {job.timeframe} begin anew"
                 made.notes.append(f"{where}: the metrics of {job.pairs[0]} go on with its first job, and {own}")
             known.append(job.timeframe)
-            pairs.append(job)
-        if pairs:
-            if pairs[0].exchange != raw["exchange"]:
-                renamed = f"{raw['exchange']} is {pairs[0].exchange} now"
+            kept.append(job)
+        if kept:
+            first = kept[0]
+            if first.exchange != raw["exchange"]:
+                renamed = f"{raw['exchange']} is {first.exchange} now"
                 made.notes.append(f"{where}: {renamed}, so the metrics of its pairs begin anew")
-            listed = [job.pairs[0] for job in pairs]
-            yield {"exchange": pairs[0].exchange, "pairs": listed, "timeframe": pairs[0].timeframe}
+            yield {"exchange": first.exchange, "pairs": [job.pairs[0] for job in kept], "timeframe": first.timeframe}
 
 
 def _of_each_pair(raw: Mapping[str, Any], where: str, made: _Written) -> Iterator[HistoJob]:

@@ -24,7 +24,7 @@ __all__ = ["AlertConfig", "CollectorConfig", "HistoJob", "LogConfig", "ScheduleC
 def _user_data() -> Path:
     try:
         return user_data_path("dccd")
-    except RuntimeError:  # nobody's home: it is told as any ~ is that means nothing
+    except RuntimeError:  # no home directory is known: that is told as of any path with a ~
         return Path("~/.local/share/dccd")
 
 
