@@ -102,6 +102,9 @@ def test_faults_come_in_order_and_end(exchange: LoopbackExchange) -> None:
     assert _klines(exchange).status_code == 200
     exchange.fail(status=200, body={"code": -1, "msg": "no"}, times=1)
     assert requests.get(f"{exchange.url}/api/v3/ping", timeout=5).json() == {"code": -1, "msg": "no"}
+    for pair, status in (("BTC/USDT", 500), (None, 502), ("BTC/USDT", 504), (None, 508)):
+        exchange.fail(pair, status=status, times=1)
+    assert [_klines(exchange).status_code for _ in range(5)] == [500, 502, 504, 508, 200]
     exchange.fail()
     exchange.heal()
     assert _klines(exchange).status_code == 200

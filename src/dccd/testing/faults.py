@@ -11,6 +11,7 @@ __all__ = ["FaultyServer"]
 
 @dataclass(slots=True)
 class _Fault:
+    pair: str | None
     change: Callable[[Answer], Answer]
     times: int | None
 
@@ -20,7 +21,7 @@ class FaultyServer(LoopbackServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._faults: dict[str | None, list[_Fault]] = {}
+        self._faults: list[_Fault] = []
 
     def fail(
         self,
@@ -98,22 +99,17 @@ class FaultyServer(LoopbackServer):
             Which pair; default all faults there are.
         """
         with self._lock:
-            if pair is None:
-                self._faults.clear()
-            else:
-                self._faults.pop(pair, None)
+            self._faults = [] if pair is None else [fault for fault in self._faults if fault.pair != pair]
 
     def _add_fault(self, pair: str | None, change: Callable[[Answer], Answer], times: int | None) -> None:
         with self._lock:
-            self._faults.setdefault(pair, []).append(_Fault(change, times))
+            self._faults.append(_Fault(pair, change, times))
 
     def _next_fault(self, pair: str | None) -> Callable[[Answer], Answer] | None:
         # Called with the lock held.
-        for key in {None, pair}:
-            for fault in self._faults.get(key, []):
-                if fault.times is None:
-                    return fault.change
-                if fault.times > 0:
+        for fault in self._faults:
+            if fault.pair in {None, pair} and fault.times != 0:
+                if fault.times is not None:
                     fault.times -= 1
-                    return fault.change
+                return fault.change
         return None
