@@ -3,7 +3,7 @@
 import functools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ __all__ = ["CcxtClient", "ccxt_exchanges"]
 T = TypeVar("T")
 
 _LONGEST_TEXT: Final = 300
-_BODY_TIMEOUTS: Final = 3
+_ANSWER_TIMEOUTS: Final = 3
 _LIMITED: Final = frozenset({418, 429})
 _BUSY: Final = _LIMITED | {408, 425}
 _GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
@@ -99,10 +99,11 @@ class CcxtClient:
     ) -> None:
         self.name = name
         self._ccxt = import_ccxt()
+        from dccd.candles.bounded import BoundedAdapter  # noqa: PLC0415 - takes requests, which ccxt has loaded
+
         self._retries = retries
         self._base_url = base_url.rstrip("/") if base_url else None
         self._clock = clock
-        self._timeout = timeout
         self._lock = threading.Lock()
         self._free_at = clock.monotonic()
         self._seen = _Seen()
@@ -114,7 +115,10 @@ class CcxtClient:
         self._fetch_unchecked = self.exchange.fetch
         self.exchange.fetch = self._fetch
         self.exchange.throttle = self._throttle
-        self.exchange.session.hooks["response"].append(self._note)
+        session = self.exchange.session
+        session.hooks["response"].append(self._note)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter(_ANSWER_TIMEOUTS * timeout, retries.stop))
 
     def call(self, what: str, function: Callable[[Any], T]) -> T:
         """Return what a function of the exchange returns, asking again while that may help.
@@ -166,7 +170,7 @@ class CcxtClient:
             try:
                 return function(self.exchange)
             except self._ccxt.BaseError as error:
-                reason = _one_line(f"{type(error).__name__}: {error}")
+                reason = _one_line(f"{type(error).__name__}: {self._told(error)}")
                 if not self._may_pass(error):
                     msg = f"{what}: {reason}"
                     raise SourceRefusedError(msg) from None
@@ -177,12 +181,24 @@ class CcxtClient:
                 reason = _one_line(f"made no sense of the answer: {type(error).__name__}: {error}")
                 raise TransientError(reason) from None
 
+    def _told(self, error: Exception) -> str:
+        """Return the text of an error of ccxt, which leaves out what came between us and the exchange."""
+        text = str(error).removeprefix(f"{self.name} ")
+        cause = _root(error)
+        if cause is error:
+            return text
+        return f"{getattr(cause, 'strerror', None) or cause} ({text})"
+
     def _may_pass(self, error: Exception) -> bool:
         status = self._seen.status
         blocked = status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS or _GEO_BLOCK.search(str(error))
         if blocked or isinstance(error, self._ccxt.RestrictedLocation):
             return False
-        return isinstance(error, self._ccxt.OperationFailed) or status in _BUSY or status in range(500, 600)
+        if isinstance(error, self._ccxt.OperationFailed) or status in _BUSY or status in range(500, 600):
+            return True
+        from requests.exceptions import ContentDecodingError  # noqa: PLC0415 - ccxt has loaded it by now
+
+        return isinstance(error.__cause__, ContentDecodingError)  # garbled on the way, which ccxt takes for a refusal
 
     def _fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:  # noqa: ANN401
         answer = self._fetch_unchecked(self._redirected(url), method, headers, body)
@@ -209,41 +225,19 @@ class CcxtClient:
     def _note(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
         self._seen.status = response.status_code
         self._seen.retry_after = response.headers.get("Retry-After")
-        response.raw = _BoundedBody(response.raw, _BODY_TIMEOUTS * self._timeout, self._retries.stop)
-
-
-class _BoundedBody:
-    """The body of an answer, which must have arrived as a whole in time, and before the work is to stop.
-
-    A timeout of requests starts anew with each byte, so a server that drips would hold a job for ever. Sockets keep
-    the time of the machine, so this does too.
-    """
-
-    def __init__(self, raw: Any, seconds: float, stop: threading.Event) -> None:  # noqa: ANN401
-        self._raw = raw
-        self._seconds = seconds
-        self._stop = stop
-        self._ends_at = SYSTEM_CLOCK.monotonic() + seconds
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._raw, name)
-
-    def stream(self, size: int, decode_content: bool = True) -> Iterator[bytes]:  # noqa: FBT001, FBT002 - as in urllib3
-        """Yield the body as it arrives."""
-        from requests import ReadTimeout  # noqa: PLC0415 - ccxt has loaded it by now
-
-        read = getattr(self._raw, "read1", self._raw.read)
-        while chunk := read(size, decode_content=decode_content):
-            yield chunk
-            if SYSTEM_CLOCK.monotonic() > self._ends_at or self._stop.is_set():
-                self._raw.close()
-                msg = f"the answer was not complete after {self._seconds:g} s"
-                raise ReadTimeout(msg)
 
 
 def _one_line(text: str) -> str:
     line = " ".join(redact(text[: 10 * _LONGEST_TEXT]).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the first of the errors that led to one that ccxt says was caused by another."""
+    cause = error.__cause__
+    while cause is not None:
+        error, cause = cause, cause.__cause__ or cause.__context__
+    return error
 
 
 def _has_array(value: object) -> bool:
