@@ -80,9 +80,10 @@ def test_the_version_says_where_it_is_installed(home: Home) -> None:
 
 
 def test_help_names_the_commands(home: Home) -> None:
-    """And a word that is none is wrong usage."""
-    done = home.dccd("--help")
+    """In sentences that fit a terminal; and a word that is none is wrong usage."""
+    done = home.dccd("--help", env={"COLUMNS": "80"})
     assert done.returncode == 0
+    assert "..." not in done.stdout.partition("Commands:")[2]
     for command in ("run", "start", "status", "validate", "demo"):
         assert command in done.stdout
     wrong = home.dccd("stopp")

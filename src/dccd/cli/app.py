@@ -79,7 +79,7 @@ def start(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another start on the directory to end.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Keep all series up to date until stopped by SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    """Keep all series up to date until SIGTERM or SIGINT comes. SIGHUP reads the configuration again."""
     from dccd.cli.process import run_daemon  # noqa: PLC0415
 
     def configure(settings: "CollectorConfig") -> None:
@@ -96,7 +96,7 @@ def status(
     interval: Annotated[str, typer.Option(metavar="TIME", help="Time between two looks with --watch.")] = "2s",
     config: ConfigOption = None,
 ) -> None:
-    """Show the health of all jobs and of the daemon; opens nothing for writing."""
+    """Show the health of all jobs and of the daemon. Opens nothing for writing."""
     from dccd.cli.status import show_status, watch_status  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def healthcheck(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print one line and exit 0 if the daemon is well, 1 if it is not: for a container's health check."""
+    """Print one line; exit 0 if the daemon is well, 1 if not. For a container's health check."""
     from dccd.cli.probe import healthcheck as probe  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -132,7 +132,7 @@ def metrics(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print metrics for Prometheus, or write them to a file; needs the extra metrics."""
+    """Print metrics for Prometheus, or write them to a file. Needs the extra metrics."""
     from dccd.cli.probe import metrics as collected  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
     from dccd.daemon.exporter import write_textfile  # noqa: PLC0415
@@ -146,7 +146,7 @@ def metrics(
 
 @app.command()
 def validate(config: ConfigOption = None) -> None:
-    """Check the configuration and that each exchange is known; print each setting with its source. Asks no network."""
+    """Check the configuration; print each setting with its source. Each exchange must be known; asks no network."""
     from dccd.cli.settings import show_settings  # noqa: PLC0415
     from dccd.daemon.config.load import trace_config  # noqa: PLC0415
 
@@ -159,7 +159,7 @@ def validate(config: ConfigOption = None) -> None:
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("dccd.toml"),
 ) -> None:
-    """Write a configuration file to begin with, every setting explained; an existing one is left alone."""
+    """Write a configuration file to begin with. Every setting is explained; an existing file is left alone."""
     from dccd.cli.settings import initialise  # noqa: PLC0415
 
     typer.echo(initialise(path))
@@ -167,7 +167,7 @@ def init(
 
 @app.command()
 def env() -> None:
-    """Print every environment variable with its type, its default and its meaning."""
+    """Print every environment variable: type, default, meaning."""
     from dccd.cli.settings import environment  # noqa: PLC0415
 
     typer.echo(environment())
@@ -189,7 +189,7 @@ def migrate(
     source: Annotated[Path, typer.Argument(metavar="CONFIG_YML", help="Configuration of dccd 2.x.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = Path("dccd.toml"),
 ) -> None:
-    """Carry a configuration of dccd 2.x over; needs the extra migrate. Run it where 2.x was started."""
+    """Carry a configuration of dccd 2.x over. Needs the extra migrate; run it where 2.x was started."""
     from dccd.cli.settings import migrate_file  # noqa: PLC0415
 
     for line in migrate_file(source, output):
@@ -206,7 +206,7 @@ def gaps(  # noqa: PLR0913 - options
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the candles missing between those that are stored; with --fill exit 1 if an exchange did not answer."""
+    """List the candles missing between those that are stored. With --fill exit 1 if an exchange did not answer."""
     from dccd.cli.candles import Wanted, show_gaps  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -239,7 +239,7 @@ def export(  # noqa: PLR0913 - options
 
 @app.command("test-alert")
 def send_test_alert(config: ConfigOption = None) -> None:
-    """Send a test notice to every destination and print what each answers; exit 1 if one failed."""
+    """Send a test notice to every destination. Print what each answers; exit 1 if one failed."""
     from dccd.cli.alerts import send_tests  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -279,7 +279,7 @@ def unsilence(
 
 @app.command()
 def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")], config: ConfigOption = None) -> None:
-    """Drop the record of a job: its metrics, incidents and notices; candles stay."""
+    """Drop the record of a job. Its metrics, incidents and notices go; candles stay."""
     from dccd.cli.alerts import drop_record  # noqa: PLC0415
 
     typer.echo(drop_record(_path(config), key))
@@ -287,7 +287,7 @@ def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")],
 
 @app.command()
 def demo() -> None:
-    """Show everything at work on made-up data; needs no network and no configuration."""
+    """Show everything at work on made-up data. Needs no network and no configuration."""
     from dccd.cli.demo import play  # noqa: PLC0415
     from dccd.daemon import logs  # noqa: PLC0415
 

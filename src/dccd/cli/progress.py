@@ -24,7 +24,8 @@ def progress_bars(stream: TextIO, config: "CollectorConfig") -> Iterator[Progres
     from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    state, left = TextColumn("{task.fields[state]}"), TextColumn("left")
+    columns = (TextColumn("{task.description}"), BarColumn(), state, TimeRemainingColumn(), left)
     steps = {key: job.seconds * 1000 for key, job, _ in config.jobs_by_key()}
     shown: dict[str, tuple[TaskID, int]] = {}
     lock = threading.Lock()

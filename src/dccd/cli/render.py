@@ -21,17 +21,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> s
 
 
 def results_table(results: "Iterable[JobResult]") -> str:
-    """Return how each job of one run ended."""
+    """Return how each job of one run ended, and below it the errors in full."""
+    results = list(results)
     rows = [
         (
             "ok" if result.ok else "FAILED",
             result.key,
             result.timeframe,
             str(result.rows),
-            "" if result.newest is None else f"{datetime.fromtimestamp(result.newest / 1000, UTC):%Y-%m-%d %H:%M}",
+            "-" if result.newest is None else f"{datetime.fromtimestamp(result.newest / 1000, UTC):%Y-%m-%d %H:%M}",
             str(sum(gap.missing for gap in result.gaps)),
-            redact(result.error or ""),
         )
         for result in results
     ]
-    return table(("RESULT", "JOB", "TIME", "NEW", "NEWEST (UTC)", "MISSING", "ERROR"), rows, 240)
+    errors = [f"\n{result.key}: {redact(result.error)}" for result in results if result.error]
+    return "\n".join([table(("RESULT", "JOB", "TIME", "NEW", "NEWEST (UTC)", "MISSING"), rows, 240), *errors])

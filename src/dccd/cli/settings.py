@@ -50,9 +50,10 @@ def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
     if problems:
         raise ConfigError("\n".join(dict.fromkeys(problems)))
     rows = list(_rows(traced))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    room = max(14, _WIDTH - widths[0] - widths[2] - 4)  # a longer value pushes its origin to the right
     for name, value, origin in rows:
-        say(f"{name:{widths[0]}}  {value:{min(widths[1], 40)}}  {origin}")
+        say(f"{name:{widths[0]}}  {value:{min(widths[1], room)}}  {origin}")
     say("")
     for key, job, _ in config.jobs_by_key():
         say(f"{key}  every {format_duration(job.seconds)}")
