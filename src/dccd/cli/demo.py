@@ -1,6 +1,7 @@
 """Everything at work, on loopback: an exchange with made-up candles, a webhook, a job that breaks and recovers."""
 
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from dccd.testing import LoopbackExchange, WebhookReceiver
 __all__ = ["play"]
 
 _SICK = "ETH/USDT"
+_WIDTH = 80
 _REFUSAL = {"code": -1121, "msg": "Invalid symbol."}
 
 
@@ -51,10 +53,10 @@ def play(say: Callable[[str], None]) -> None:
         say("\nThe health of the jobs, as `dccd status` shows it:\n")
         now = time.time()
         say(status_table(read_overview(config, now).jobs, now, 100))
-    say("\nWhat is on the disk:\n")
+    say(f"\nWhat is on the disk, in {path}:\n")
     for file in sorted(path.rglob("*")):
         if file.is_file() and not file.name.endswith(".lock"):
-            say(f"  {file.stat().st_size:>8,} bytes  {file}")
+            say(f"  {file.stat().st_size:>6,} bytes  {file.relative_to(path)}")
 
 
 def _break_and_heal(
@@ -68,7 +70,7 @@ def _break_and_heal(
     exchange.fail(_SICK, status=400, body=_REFUSAL)
     for attempt in (1, 2, 3):
         failed = [result for result in run_once(config, health) if not result.ok]
-        say(f"  run {attempt}: " + "; ".join(f"{result.key}: {result.error}" for result in failed))
+        say(_wrapped("; ".join(str(result.error) for result in failed), f"  run {attempt}: "))
     health.flush()
     _show(webhook, say)
     say("\nIt answers again; the next success ends the incident:\n")
@@ -83,4 +85,10 @@ def _show(webhook: WebhookReceiver, say: Callable[[str], None]) -> None:
     for message in webhook.messages:
         say("  the webhook received:")
         for line in message.json["text"].splitlines():
-            say(f"    {line}")
+            say(_wrapped(line, "    "))
+
+
+def _wrapped(text: str, begin: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin) + "  ", break_long_words=False
+    )
