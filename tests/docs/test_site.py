@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from dccd import testing
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"
 # Read here, because each test runs without variables of that prefix.
@@ -224,3 +226,12 @@ def test_each_page_has_a_title_and_a_description(site: Path) -> None:
         soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         assert text_of(one(soup, "title")), path.name
         assert one(soup, 'meta[name="description"]')["content"], path.name
+
+
+@pytest.mark.parametrize("name", ["LoopbackExchange", "WebhookReceiver", "ManualClock"])
+def test_all_that_a_server_for_tests_can_be_told_is_on_its_page(site: Path, name: str) -> None:
+    """What it has from a class that is not public, too."""
+    soup = BeautifulSoup((site / "generated" / f"dccd.testing.{name}.html").read_text(encoding="utf-8"), "html.parser")
+    shown = {str(entry["id"]).rpartition(".")[2] for entry in soup.select("dt.sig[id]")}
+    public = {member for member in dir(getattr(testing, name)) if not member.startswith("_")}
+    assert shown == {name, *public}
