@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.candles import Candle, CandleStore, Gap, Series
+from dccd.candles import Candle, CandleStore, Coverage, Gap, Month, Series
 from dccd.errors import StorageError
 
 HOURLY = Series("binance", "BTC/USDT", "1h")
@@ -188,6 +188,17 @@ def test_a_file_with_other_columns_is_refused_and_kept(store: CandleStore, tmp_p
         with pytest.raises(StorageError, match="trades int64, which dccd did not write: move the file away"):
             use()
     assert path.read_bytes() == before
+
+
+def test_a_file_that_another_program_wrote_anew_is_still_ours(store: CandleStore, tmp_path: Path) -> None:
+    """Its footer need not say what is in it."""
+    store.write(HOURLY, [_candle(NOVEMBER), _candle(NOVEMBER + HOUR)])
+    path = tmp_path / DIRECTORY / "2026-11.parquet"
+    pq.write_table(pq.ParquetFile(path).read(), path, write_statistics=False)
+    assert store.last(HOURLY) == NOVEMBER + HOUR
+    [span] = Coverage(tmp_path).spans()
+    assert span.months == (Month("2026-11", rows=2, first=NOVEMBER, last=NOVEMBER + HOUR),)
+    assert store.write(HOURLY, [_candle(NOVEMBER + 2 * HOUR)]) == 1
 
 
 def test_other_files_in_the_directory_do_no_harm(store: CandleStore, tmp_path: Path) -> None:

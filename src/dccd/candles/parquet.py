@@ -89,12 +89,13 @@ def read(path: Path, columns: Sequence[str] = _NAMES) -> "pa.Table":
 
 
 def newest(path: Path) -> int | None:
-    """Return the newest open time in a file, from its footer; raises what `read` raises."""
-    return _decode(path, _newest)
+    """Return the newest open time in a file; raises what `read` raises."""
+    found = extent(path)
+    return None if found is None else found[2]
 
 
 def extent(path: Path) -> tuple[int, int, int] | None:
-    """Return rows, oldest and newest open time of a file, from its footer; None if it is empty."""
+    """Return rows, oldest and newest open time of a file, from its footer if that has them; None if it is empty."""
     return _decode(path, _extent)
 
 
@@ -117,18 +118,16 @@ def _decode(path: Path, extract: Callable[[Any], T]) -> T:
     raise StorageError(msg)
 
 
-def _newest(file: Any) -> int | None:  # noqa: ANN401
-    groups = [file.metadata.row_group(number).column(0) for number in range(file.metadata.num_row_groups)]
-    times = [round(group.statistics.max.timestamp() * 1000) for group in groups if group.num_values]
-    return max(times, default=None)
-
-
 def _extent(file: Any) -> tuple[int, int, int] | None:  # noqa: ANN401
+    if not file.metadata.num_rows:
+        return None
     groups = [file.metadata.row_group(number).column(0) for number in range(file.metadata.num_row_groups)]
     found = [group.statistics for group in groups if group.num_values]
-    if not found:
-        return None
-    first, last = min(each.min for each in found), max(each.max for each in found)
+    if all(each is not None and each.has_min_max for each in found):
+        first, last = min(each.min for each in found), max(each.max for each in found)
+    else:  # another program has written it anew
+        bounds = _arrow().compute.min_max(file.read(columns=["ts"])["ts"]).as_py()
+        first, last = bounds["min"], bounds["max"]
     return file.metadata.num_rows, round(first.timestamp() * 1000), round(last.timestamp() * 1000)
 
 
