@@ -325,6 +325,25 @@ def test_a_stop_ends_paging_and_retrying(source_of: Open, exchange: LoopbackExch
         _all(source_of("kraken", stop=stop), "BTC/USD", HOURS - HOUR, HOURS)
 
 
+def test_a_stop_while_a_page_is_asked_for_ends_the_pages(clock: ManualClock) -> None:
+    """Those before it are a result, and no failure hides how many candles they had."""
+    stop = threading.Event()
+
+    class Stopping(LoopbackExchange):
+        @override
+        def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+            if _asked(self) == 1:
+                stop.set()
+            return super().respond(method, target, headers, body)
+
+    with Stopping(now=lambda: NOW) as exchange:
+        source = CcxtSource("binance", base_url=exchange.url, clock=clock, stop=stop)
+        pages = list(source.pages("BTC/USDT", "1h", HOURS - 5000 * HOUR, HOURS))
+        source.close()
+        assert [len(page) for page in pages] == [1000]
+        assert _asked(exchange) == 2
+
+
 def test_requests_keep_the_distance_the_exchange_wants(source_of: Open, clock: ManualClock) -> None:
     """Kraken asks for a second between two, and for a little more after candles."""
     source = source_of("kraken")

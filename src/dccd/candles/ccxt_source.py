@@ -10,7 +10,7 @@ from dccd.candles.ccxt_client import CcxtClient, ccxt_exchanges
 from dccd.candles.retries import Retries, TransientError
 from dccd.candles.series import Candle
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.errors import SourceRefusedError
+from dccd.errors import SourceRefusedError, SourceUnavailableError
 from dccd.units import parse_timeframe
 
 __all__ = ["CcxtSource", "ccxt_exchanges"]
@@ -124,17 +124,27 @@ class CcxtSource:
         SourceRefusedError
             If the exchange does not list the pair, offers no such timeframe, or refuses to answer.
         SourceUnavailableError
-            If it cannot answer now.
+            If it cannot answer now; a stop between two pages, or while one is asked for, ends them without an error.
         """
         what = f"{self._client.name}: {pair} {timeframe}"
         own_name = self._timeframe(what, timeframe)
         self._check_pair(what, pair)
-        step = parse_timeframe(timeframe) * 1000
-        limit = self._page_limit(pair)
+        try:
+            yield from self._walk(what, pair, own_name, since, until)
+        except SourceUnavailableError:
+            if not self._stop.is_set():  # else no more than the rest is missing, and what came is told as it is
+                raise
+
+    def close(self) -> None:
+        """Close the connections to the exchange."""
+        self._client.close()
+
+    def _walk(self, what: str, pair: str, timeframe: str, since: int, until: int) -> Iterator[list[Candle]]:
+        step, limit = parse_timeframe(timeframe) * 1000, self._page_limit(pair)
         while since < until and not self._stop.is_set():
             start = since - since % step
             count = min(limit, math.ceil((until - start) / step) + _SPARE)
-            page = [candle for candle in self._page(what, pair, own_name, start, count) if since <= candle[0] < until]
+            page = [candle for candle in self._page(what, pair, timeframe, start, count) if since <= candle[0] < until]
             if page:
                 yield page
                 since = page[-1][0] + step
@@ -142,10 +152,6 @@ class CcxtSource:
                 since = start + count * step
                 if since < until and step < _DAY * 1000:
                     since = self._next_data(what, pair, since, until)
-
-    def close(self) -> None:
-        """Close the connections to the exchange."""
-        self._client.close()
 
     def _next_data(self, what: str, pair: str, since: int, until: int) -> int:
         """Return an open time at or after `since` from which there may be candles of less than a day."""
