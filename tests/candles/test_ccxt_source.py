@@ -301,14 +301,23 @@ def test_what_was_not_answered_is_tried_once_until_it_is(source_of: Open, exchan
     assert tries == [-3, -1, 1, -1, -1, 1, 2]
 
 
-@pytest.mark.parametrize(("status", "body"), [(429, "slow down"), (418, "banned"), (200, {"code": -1003, "msg": "x"})])
+@pytest.mark.parametrize(
+    ("job", "status", "body"),
+    [
+        (BINANCE, 429, "slow down"),
+        (BINANCE, 418, "banned"),
+        (BINANCE, 200, {"code": -1003, "msg": "x"}),
+        (KRAKEN, 200, {"error": ["EAPI:Rate limit exceeded"]}),
+    ],
+)
 def test_being_asked_too_often_is_told_apart(
-    source_of: Open, exchange: LoopbackExchange, status: int, body: object
+    source_of: Open, exchange: LoopbackExchange, job: tuple[str, str], status: int, body: object
 ) -> None:
     """With the wait the exchange asks for, so that a scheduler can leave it alone."""
-    exchange.fail("BTC/USDT", status=status, body=body, headers={"Retry-After": "900"})
+    name, pair = job
+    exchange.fail(pair, status=status, body=body, headers={"Retry-After": "900"})
     with pytest.raises(RateLimitedError, match="asks to wait 15m") as caught:
-        _all(source_of("binance"), "BTC/USDT", HOURS - HOUR, HOURS)
+        _all(source_of(name), pair, HOURS - HOUR, HOURS)
     assert caught.value.wait == 900
 
 

@@ -175,7 +175,8 @@ class CcxtClient:
                     msg = f"{what}: {reason}"
                     raise SourceRefusedError(msg) from None
                 wait = parse_retry_after(self._seen.retry_after, self._clock.time())
-                limited = self._seen.status in _LIMITED or isinstance(error, self._ccxt.RateLimitExceeded)
+                too_often = (self._ccxt.RateLimitExceeded, self._ccxt.DDoSProtection)
+                limited = self._seen.status in _LIMITED or isinstance(error, too_often)
                 raise TransientError(reason, wait, limited=limited) from None
             except _NONSENSE as error:
                 reason = _one_line(f"made no sense of the answer: {type(error).__name__}: {error}")
