@@ -69,3 +69,5 @@ def _restore(loggers: dict[str | None, _LoggerState]) -> list[logging.Handler]:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the fixtures as a plugin: those of a conftest hold for its own directory only."""
     config.pluginmanager.register(Isolation(), "dccd-isolation")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; the commands under test heed it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
