@@ -39,6 +39,13 @@ def test_an_escaped_address_is_hidden_as_it_was_meant_too() -> None:
         assert "s3cret" not in redact("/hook/s3cret-token x")
 
 
+@pytest.mark.parametrize("sent", ["/hook/%7Bs3cret%7D%7C%C3%BC", "/hook/{s3cret}|%c3%bc", "/hook/{s3cret}|ü"])
+def test_an_address_is_hidden_as_a_library_escapes_it(sent: str) -> None:
+    """What was typed without escapes, or with small letters in them, is sent otherwise."""
+    with hide_secrets("https://example.com/hook/{s3cret}|%c3%bc"):
+        assert redact(f"POST {sent} HTTP/1.1") == f"POST {MASK} HTTP/1.1"
+
+
 def test_a_secret_is_hidden_until_the_last_who_asked_has_ended() -> None:
     """Two monitors may have the same address."""
     with hide_secrets(SECRET):
@@ -116,6 +123,14 @@ def test_an_address_that_is_none_is_masked_whole(url: str) -> None:
 def test_a_masked_address_shows_scheme_and_host_only() -> None:
     """Neither credentials nor port nor path."""
     assert mask_url(f"https://me:pass@{SECRET.removeprefix('https://')}") == "https://alerts.example.com/***"
+
+
+@pytest.mark.parametrize(
+    "url", ["pbul://s3cret", "pover://user@s3cret", "tgram://1:s3cret/5", "slack://s3cret/s3cret2"]
+)
+def test_of_an_address_in_the_notation_of_apprise_only_the_scheme_is_shown(url: str) -> None:
+    """What stands where a host does is often the token."""
+    assert mask_url(url) == f"{url.split(':', maxsplit=1)[0]}://{MASK}"
 
 
 def test_threads_register_and_hide_at_once() -> None:

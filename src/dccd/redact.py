@@ -8,7 +8,7 @@ import re
 import threading
 from collections import Counter
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["MASK", "hide_secrets", "mask_url", "redact"]
 
@@ -22,6 +22,7 @@ _KNOWN_WEBHOOKS: Final = re.compile(
 # user:password@ in an address.
 _USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
 _SHORTEST: Final = 6
+_AS_SENT: Final = "!#$%&'()*+,/:;=?@[]~"  # what HTTP libraries leave as it is in an address, all else is escaped
 
 _lock: Final = threading.RLock()  # reentrant: a signal handler may close a monitor within a change
 _secrets: Final[Counter[str]] = Counter()
@@ -34,7 +35,8 @@ def mask_url(url: str) -> str:
     Parameters
     ----------
     url : str
-        An address whose path, query or credentials are secret.
+        An address whose path, query or credentials are secret. In the notation of Apprise the token often stands where
+        the host does, so of anything but HTTP only the scheme is shown.
 
     Returns
     -------
@@ -45,13 +47,17 @@ def mask_url(url: str) -> str:
     --------
     >>> mask_url("https://hooks.slack.com/services/T0/B0/secret")
     'https://hooks.slack.com/***'
+    >>> mask_url("tgram://110201543:s3cret/5")
+    'tgram://***'
     """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         return MASK
-    return f"{parts.scheme}://{host}/{MASK}" if parts.scheme and host else MASK
+    if not parts.scheme or not host:
+        return MASK
+    return f"{parts.scheme}://{host}/{MASK}" if parts.scheme in {"http", "https"} else f"{parts.scheme}://{MASK}"
 
 
 def redact(text: str) -> str:
@@ -119,6 +125,7 @@ def _forms(secret: str) -> set[str]:
         tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
         forms |= {tail, tail.rstrip("/"), parts.path.rstrip("/"), parts.query, parts.password or ""}
     forms |= {unquote(form) for form in forms}
+    forms |= {quote(form, safe=_AS_SENT) for form in forms}
     return {form for form in forms if len(form) >= _SHORTEST}
 
 
@@ -130,4 +137,4 @@ def _change(forms: list[str], *, add: bool) -> None:
         else:
             _secrets.subtract(forms)
         live = sorted((form for form, count in list(_secrets.items()) if count > 0), key=len, reverse=True)
-        _pattern = re.compile("|".join(map(re.escape, live))) if live else None
+        _pattern = re.compile("|".join(map(re.escape, live)), re.IGNORECASE) if live else None

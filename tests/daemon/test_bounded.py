@@ -113,6 +113,16 @@ def test_an_answer_cut_at_the_bound_is_no_answer(
         assert raised.value.__context__ is None or raised.value.__suppress_context__
 
 
+def test_a_connection_that_comes_after_the_bound_is_ended_at_once(session: requests.Session) -> None:
+    """As after a name that took its time to look up: there was no socket yet to be shut down."""
+    with dripping(BODY, b"x" * 2000) as url, bounded(0.0) as over:
+        assert over.wait(5)
+        began = time.monotonic()
+        with pytest.raises((requests.RequestException, HTTPError, OSError)):
+            session.post(url, data=b"{}", timeout=10)
+        assert time.monotonic() - began < 2
+
+
 def test_a_server_that_is_in_time_is_not_ended(session: requests.Session) -> None:
     """However often it is asked, and whatever time passes between."""
     with WebhookReceiver() as receiver:

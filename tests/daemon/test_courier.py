@@ -15,6 +15,7 @@ import requests
 from standardwebhooks import Webhook
 
 from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts.courier import Courier
 from dccd.daemon.alerts.messages import Destination, Item, Message
 from dccd.daemon.alerts.sending import NotSentError
@@ -479,6 +480,44 @@ def test_apprise_brings_a_message_to_what_it_knows(receiver: WebhookReceiver) ->
     with pytest.raises(NotSentError, match="does not know") as raised:
         send("nonsense://s3cret-token", "apprise")
     assert not raised.value.retryable
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of apprise
+def test_what_apprise_logs_shows_no_token(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither its own lines nor those of what it posts with; those of other threads are left alone."""
+    pytest.importorskip("apprise", reason="the extra apprise is not installed")
+    caplog.set_level(logging.DEBUG)
+    send(receiver.url.replace("http://", "json://"), "apprise")
+    assert len(receiver.messages) == 1
+    assert "s3cret" not in caplog.text
+    logging.getLogger("apprise").debug("of somebody else")
+    assert "of somebody else" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of apprise
+def test_apprise_is_left_in_time_by_a_server_that_drips(receiver: WebhookReceiver) -> None:
+    """The message may have arrived, so that no second try follows at once."""
+    pytest.importorskip("apprise", reason="the extra apprise is not installed")
+    receiver.answer(Answer(body="x" * 1000, drip=0.05))
+    courier = Courier("host-1", None, SYSTEM_CLOCK, None)
+    began = time.monotonic()
+    courier.sender.hurry(began + 2)
+    with pytest.raises(NotSentError, match="in time") as raised:
+        courier.send(Destination(receiver.url.replace("http://", "json://"), "apprise"), MESSAGE)
+    assert not raised.value.retryable
+    assert time.monotonic() - began < 10
+
+
+def test_the_path_that_discord_is_really_asked_at_is_hidden(
+    receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not the one that was set."""
+    caplog.set_level(logging.DEBUG)
+    send(receiver.url.replace("/hook/", "/api/webhooks/"), "discord")
+    assert receiver.messages[0].path.startswith("/api/v10/webhooks/T0000/B0000/s3cret")
+    assert "urllib3" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert "B0000" not in caplog.text
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 500])

@@ -166,6 +166,23 @@ def test_a_minute_is_enough(receiver: WebhookReceiver, sender: Sender, clock: Ma
     assert (len(clock.waits), len(receiver.messages)) == (2, 1)
 
 
+def test_the_last_try_ends_with_the_minute(sender: Sender, clock: ManualClock) -> None:
+    """Each is given 15 s, or what is left of it."""
+    given: list[float] = []
+
+    def attempt(seconds: float) -> None:
+        given.append(seconds)
+        clock.advance(seconds)
+        reason = "no answer"
+        raise NotSentError(reason, retryable=True)
+
+    began = clock.monotonic()
+    with pytest.raises(NotSentError):
+        sender.persist(attempt)
+    assert given[:3] == [15.0] * 3
+    assert clock.monotonic() - began <= 60
+
+
 @pytest.mark.parametrize("answer", [Answer(delay=3600), Answer(body=b"x" * 100, drip=0.05)], ids=["silent", "dripping"])
 def test_a_server_that_hangs_is_left_in_time(receiver: WebhookReceiver, answer: Answer) -> None:
     """One that is silent, and one that answers a byte at a time."""

@@ -31,6 +31,8 @@ class _Known(HTTPConnection):
         twins: list[socket.socket] | None = getattr(_attempt, "twins", None)
         if twins is not None:
             twins.append(sock.dup())
+            if _attempt.over.is_set():  # the name took so long to look up that nothing was there to be cut
+                sock.shutdown(socket.SHUT_RDWR)
         return sock
 
 
@@ -104,7 +106,7 @@ def bounded(seconds: float) -> Iterator[threading.Event]:
     timer.daemon = True
     with suppress(RuntimeError):  # no threads any more while the interpreter ends
         timer.start()
-    _attempt.twins = twins
+    _attempt.twins, _attempt.over = twins, over
     try:
         yield over
     finally:

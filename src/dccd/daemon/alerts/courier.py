@@ -10,7 +10,7 @@ from dccd.daemon.alerts.formats import body, endpoint, text
 from dccd.daemon.alerts.messages import Destination, Message
 from dccd.daemon.alerts.sending import NotSentError, Sender
 from dccd.daemon.alerts.signing import signature
-from dccd.forks import no_fork
+from dccd.redact import hide_secrets
 
 if TYPE_CHECKING:
     import requests
@@ -65,7 +65,7 @@ class Courier:
             self._clock.wait(threading.Event(), pause)
         try:
             if destination.service == "apprise":
-                self.sender.persist(lambda: self._notify(destination, message))
+                self.sender.persist(lambda seconds: self._notify(destination, message, seconds))
             else:
                 self._post(destination, message)
         finally:
@@ -113,21 +113,12 @@ class Courier:
             return signed
 
         headers = {"Content-Type": "application/json", "User-Agent": "dccd"}
-        self.sender.post(endpoint(destination), content, headers, stamp=stamp, service=destination.service)
+        url = endpoint(destination)
+        with hide_secrets(url):  # not always the address that was set
+            self.sender.post(url, content, headers, stamp=stamp, service=destination.service)
 
-    def _notify(self, destination: Destination, message: Message) -> None:
-        try:
-            with no_fork:
-                from apprise import Apprise  # noqa: PLC0415 - an extra
-        except ImportError:
-            reason = "the extra apprise is not installed: pip install '.[apprise]' in the checkout"
-            raise NotSentError(reason, retryable=False) from None
+    def _notify(self, destination: Destination, message: Message, seconds: float) -> None:
+        from dccd.daemon.alerts.apprise_service import notify  # noqa: PLC0415 - few need it
+
         title, content = text(message, source=self._source, now=self._clock.time())
-        service = Apprise()
-        try:
-            taken = service.add(destination.url) and service.notify(body=content, title=title)
-        except Exception as error:  # noqa: BLE001 - a plugin of whatever quality
-            raise NotSentError(type(error).__name__, retryable=True) from None
-        if not taken:
-            reason = "Apprise could not deliver it" if len(service) else "Apprise does not know such an address"
-            raise NotSentError(reason, retryable=bool(len(service)))
+        notify(destination.url, title, content, seconds)

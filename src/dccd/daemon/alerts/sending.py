@@ -19,17 +19,18 @@ from dccd.redact import redact
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["NotSentError", "Sender", "retry_after"]
+__all__ = ["CUT", "NotSentError", "Sender", "retry_after"]
 
 ATTEMPTS: Final = 5
 BUDGET: Final = 60.0
 CONNECT_TIMEOUT: Final = 3.05
 READ_TIMEOUT: Final = 10.0
 ATTEMPT: Final = 15.0
+_LEAST: Final = 0.1
 _ANSWER_LIMIT: Final = 4096
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _BODY_COUNTS: Final = frozenset({"slack", "teams"})
-_CUT: Final = "no whole answer in time"
+CUT: Final = "no whole answer in time"
 _GONE: Final = frozenset({404, 410})
 
 
@@ -126,19 +127,19 @@ class Sender:
             If the server refused, or all tries within the budget failed.
         """
 
-        def attempt() -> None:
+        def attempt(seconds: float) -> None:
             stamped = {} if stamp is None else stamp(self.clock.time())
-            self._attempt(url, body, {**headers, **stamped}, service)
+            self._attempt(url, body, {**headers, **stamped}, service, seconds)
 
         self.persist(attempt)
 
-    def persist(self, attempt: Callable[[], None]) -> None:
+    def persist(self, attempt: Callable[[float], None]) -> None:
         """Make tries until one succeeds or the budget is used up.
 
         Parameters
         ----------
         attempt : callable
-            One try; raises `NotSentError` if it failed.
+            One try within the seconds that it is given; raises `NotSentError` if it failed.
 
         Raises
         ------
@@ -147,10 +148,11 @@ class Sender:
         """
         started = self.clock.monotonic()
 
+        def left() -> float:  # somebody may ask to hurry meanwhile
+            return min(started + BUDGET, self._until) - self.clock.monotonic()
+
         def is_over(state: "RetryCallState") -> bool:
-            wait = state.upcoming_sleep
-            now = self.clock.monotonic()
-            return state.attempt_number >= ATTEMPTS or now + wait > min(started + BUDGET, self._until)
+            return state.attempt_number >= ATTEMPTS or state.upcoming_sleep > left()
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, NotSentError) and error.retryable),
@@ -159,16 +161,15 @@ class Sender:
             sleep=self._sleep,
             reraise=True,
         )
-        retrying(attempt)
+        retrying(lambda: attempt(max(_LEAST, min(ATTEMPT, left()))))
 
-    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str) -> None:
-        left = max(0.1, self._until - self.clock.monotonic())
-        timeout = (min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
+    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str, seconds: float) -> None:
+        timeout = (min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds))
         # `from None` throughout: what requests raises holds the address.
         over = threading.Event()
         try:
             with (
-                bounded(min(ATTEMPT, left)) as over,
+                bounded(seconds) as over,
                 self.session.post(
                     url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
                 ) as response,
@@ -179,7 +180,7 @@ class Sender:
             raise _classify(error, is_over=over.is_set()) from None
         # A cut looks like an end to those who read: only a success in the status line is beyond doubt.
         if over.is_set() and (service in _BODY_COUNTS or not 200 <= status < 300):  # noqa: PLR2004
-            raise NotSentError(_CUT, retryable=True)
+            raise NotSentError(CUT, retryable=True)
         self._judge(status, given, answer.decode("utf-8", "replace").strip(), service)
 
     def _judge(self, status: int, headers: Mapping[str, str], answer: str, service: str) -> None:
@@ -251,7 +252,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _classify(error: Exception, *, is_over: bool) -> NotSentError:
     if is_over:
-        return NotSentError(_CUT, retryable=True)
+        return NotSentError(CUT, retryable=True)
     if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but one that stays
         return NotSentError("its TLS certificate is not trusted", retryable=False)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)

@@ -1,0 +1,88 @@
+"""Hand one message to Apprise, which brings it to any service it knows."""
+
+import logging
+import threading
+
+from dccd._compat import override
+from dccd.daemon.alerts.sending import CUT, NotSentError
+from dccd.forks import no_fork
+
+__all__ = ["notify"]
+
+_here = threading.local()
+
+
+class _Quiet(logging.Filter):
+    """Apprise and what it posts with log addresses in forms that are nowhere registered: the token may stand first."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(_here, "is_quiet", False)
+
+
+_quiet = _Quiet()
+for _name in ("apprise", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_quiet)
+
+
+def notify(url: str, title: str, content: str, seconds: float) -> None:
+    """Bring a message to a service.
+
+    Parameters
+    ----------
+    url : str
+        The address in the notation of Apprise.
+    title, content : str
+        Plain text.
+    seconds : float
+        Wall time after which to give up. Apprise cannot be stopped, so that the message may still arrive then.
+
+    Raises
+    ------
+    NotSentError
+        If it was not delivered, as far as one knows.
+    """
+    ended: list[NotSentError | None] = []
+
+    def work() -> None:
+        _here.is_quiet = True
+        try:
+            ended.append(_deliver(url, title, content))
+        finally:
+            _here.is_quiet = False
+
+    thread = threading.Thread(target=work, name="dccd-apprise", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # no threads any more while the interpreter ends
+        work()
+    else:
+        thread.join(seconds)
+    if not ended:
+        raise NotSentError(CUT, retryable=False)  # another try at once might tell it twice
+    if ended[0] is not None:
+        raise ended[0]
+
+
+def _deliver(url: str, title: str, content: str) -> NotSentError | None:
+    try:
+        with no_fork:
+            from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - an extra
+    except ImportError:
+        return NotSentError(
+            "the extra apprise is not installed: pip install '.[apprise]' in the checkout", retryable=False
+        )
+    # In this thread: those that Apprise makes would hold up the end of the interpreter, and log what is hidden here.
+    asset = AppriseAsset(async_mode=False)
+    if hasattr(asset, "_service_timeout"):  # as of Apprise 2, for whose bound it makes a thread
+        asset = AppriseAsset(async_mode=False, service_timeout=0)
+    service = Apprise(asset=asset)
+    try:
+        taken = service.add(url) and service.notify(body=content, title=title, body_format="text")
+    except Exception as error:  # noqa: BLE001 - a plugin of whatever quality, and its text may hold the address
+        return NotSentError(type(error).__name__, retryable=True)
+    if taken:
+        return None
+    if len(service):
+        return NotSentError("Apprise could not deliver it", retryable=True)
+    return NotSentError("Apprise does not know such an address", retryable=False)
