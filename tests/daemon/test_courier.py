@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -396,9 +397,9 @@ def test_a_hundred_jobs_that_fail_together_make_one_message(place: Place, receiv
     place.clock.advance(wait)
     assert monitor._work() is None
     (message,) = receiver.messages
-    assert message.json["text"].splitlines()[0] == "[100 JOBS] on host-1"
+    assert message.json["text"].splitlines()[0] == "[100 JOBS] on host-1: 100 firing"
     for pair in pairs:
-        assert f" kraken/{pair} " in message.json["text"]
+        assert re.search(rf" kraken/{pair}\b", message.json["text"])
     assert {job["job"] for job in message.json["data"]["jobs"]} == {f"kraken/{pair}" for pair in pairs}
 
 

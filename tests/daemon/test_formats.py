@@ -13,7 +13,7 @@ from dccd.daemon.alerts.messages import Destination, Item, Message
 from dccd.daemon.metrics import Event, Notice
 
 NOW = 1_700_000_000.0
-SERVICES = ["discord", "generic", "slack"]
+SERVICES = ["discord", "generic", "mattermost", "rocketchat", "slack", "teams"]
 
 
 def message(
@@ -39,6 +39,9 @@ def text_of(told: Message, service: str, source: str = "host-1") -> str:
     if service == "discord":
         (embed,) = content["embeds"]
         return f"{embed['title']}\n{embed['description']}"
+    if service == "teams":
+        (block,) = content["attachments"][0]["content"]["body"]
+        return str(block["text"])
     return str(content["text"])
 
 
@@ -66,6 +69,33 @@ def test_discord_may_mention_nobody_and_marks_nothing_up() -> None:
     assert "**x**" not in content["embeds"][0]["description"]
     assert "[a](b)" not in content["embeds"][0]["description"]
     assert content["embeds"][0]["color"] != parsed(message(event="resolved"), "discord")["embeds"][0]["color"]
+
+
+def test_mattermost_takes_nothing_for_a_mention() -> None:
+    """It finds them though a backslash is before them; the key of a job stays as it is typed."""
+    text = text_of(message("@channel ,@all @@here x@y **b**", key="kraken/BTC/USD@1m"), "mattermost")
+    assert not re.search(r"(?<!\w)@\w", text)
+    assert r"\*\*b\*\*" in text
+    assert "kraken/BTC/USD@1m" in text
+    assert "x@y" in text
+
+
+def test_rocketchat_gets_a_block_of_code() -> None:
+    """It knows no escapes, and what would end the block is not in it."""
+    text = text_of(message("```\n@all ``` [a](b) *c* \\[x\\]"), "rocketchat")
+    assert text.startswith("```\n")
+    assert text.endswith("\n```")
+    assert text.count("```") == 2
+    assert not re.search(r"(?<!\w)@\w", text)
+    assert "[a](b) *c*" in text
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_hundred_jobs_are_named_in_every_format(service: str) -> None:
+    """As one cause fails many, and a message that names a third of them helps nobody."""
+    text = text_of(message(jobs=100, key="binance/COIN/USDT"), service)
+    assert len(set(re.findall(r"binance/COIN/USDT-\d+", text))) == 100
+    assert len([line for line in text.splitlines() if line.strip("` ")]) <= 6
 
 
 @pytest.mark.parametrize(
@@ -119,8 +149,10 @@ def test_the_type_of_a_generic_body_is_that_of_its_events() -> None:
 def within_limits(told: Message, service: str, source: str) -> None:
     """Assert what the service demands."""
     content = parsed(told, service, source)
-    if service == "slack":
+    if service in {"mattermost", "rocketchat", "slack"}:
         assert len(content["text"]) <= 4000
+    elif service == "teams":
+        assert len(json.dumps(content)) <= 28_000
     elif service == "discord":
         assert len(json.dumps(content["embeds"])) < 40_000
         (embed,) = content["embeds"]

@@ -290,7 +290,7 @@ def test_flush_and_close_end_the_window(tmp_path: Path, receiver: WebhookReceive
         monitor.record_failure("kraken", "C/D")
         assert receiver.messages == ()
         assert monitor.flush()
-        assert titles(receiver) == ["[2 JOBS] on host-1"]
+        assert titles(receiver) == ["[2 JOBS] on host-1: 2 firing"]
     with HealthMonitor(tmp_path, alerting(receiver.url, group_window=3600, max_consecutive_errors=1)) as monitor:
         monitor.record_failure("kraken", "E/F")
     assert titles(receiver)[1:] == ["[FIRING] kraken/E/F is failing on host-1"]

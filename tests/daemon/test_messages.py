@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, plan
 from dccd.daemon.alerts.wording import lines
@@ -210,14 +212,52 @@ def test_what_is_not_known_is_never_told_as_none(event: Event) -> None:
 
 def test_several_jobs_are_a_headline_and_a_line_each() -> None:
     """Beginnings and ends may be mixed."""
-    items = (Item("a", (notice(),)), Item("b", (notice("resolved", number=2),)))
-    headline, first, second = said(*items)
-    assert headline == "[2 JOBS] on host-1"
+    gap = replace(notice("resolved", number=2), rows_missing=2)
+    items = (Item("a", (notice(),)), Item("b", (gap,)))
+    headline, first, second, commands = said(*items)
+    assert headline == "[2 JOBS] on host-1: 1 firing, 1 resolved"
     assert first.startswith("[FIRING] a is failing")
     assert second.startswith("[RESOLVED] b works again")
+    assert second.endswith("Still missing: 2 rows")
     assert "TimeoutError" in first
+    assert "dccd silence" in commands
+    assert said(items[1], items[1])[-1] == second
     assert Message("m", items).subject == "2 jobs"
     assert Message("m", items[:1]).subject == "a"
+
+
+def test_many_jobs_are_named_in_a_line_for_each_event() -> None:
+    """With the error that most of them have, as one cause fails many."""
+    odd = replace(notice(), error="E: odd", kind="stale")
+    items = [Item(f"k/{number}", (notice(at=NOW + number),)) for number in range(6)]
+    items += [Item("odd", (odd,)), Item("again", (notice("repeat"),)), Item("well", (notice("resolved"),))]
+    assert said(*items) == [
+        "[9 JOBS] on host-1: 7 firing, 1 still firing, 1 resolved",
+        "Firing since 2023-11-14 21:13 UTC (1h 1m ago): k/0, k/1, k/2, k/3, k/4, k/5, odd (stale)",
+        "Still firing since 2023-11-14 21:13 UTC (1h 1m ago): again",
+        "Resolved: well",
+        "Last error of 7: TimeoutError: no answer",
+        "To look: dccd status. To silence: dccd silence KEY --for 2h",
+    ]
+    assert said(*[items[-1]] * 5) == ["[5 JOBS] on host-1: 5 resolved", "Resolved: well, well, well, well, well"]
+
+
+def test_of_jobs_there_is_no_room_for_the_number_is_told() -> None:
+    """In each line of names."""
+    items = [Item(f"k/{number}", (notice("firing" if number % 2 else "resolved"),)) for number in range(1000)]
+    rows = lines(Message("m", tuple(items)), "host-1", NOW, room=1000)
+    assert len("\n".join(rows)) <= 1000
+    shown = rows[1].count("k/")
+    assert shown > 50
+    assert rows[1].endswith(f", and {500 - shown} more; dccd status shows all")
+    assert rows[2] == "Resolved: 500 jobs; dccd status shows all"
+
+
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.text(max_size=500) | st.none(), st.integers(0, 3)), min_size=1))
+def test_a_message_has_six_lines_at_most(told: list[tuple[Event, str | None, int]]) -> None:
+    """However many jobs it tells of."""
+    items = [Item(str(n), (replace(notice(e), error=error, rows_missing=m),)) for n, (e, error, m) in enumerate(told)]
+    assert len(said(*items)) <= 6
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_jobs_that_fail_together_are_told_together(world: World, receiver: Webho
     assert receiver.messages == ()
     world.clock.advance(2)
     assert world.outbox.deliver(window=5) is None
-    assert titles(receiver) == ["[3 JOBS] on host-1"]
+    assert titles(receiver) == ["[3 JOBS] on host-1: 3 firing"]
 
 
 def test_a_second_keeps_messages_apart(world: World, receiver: WebhookReceiver) -> None:

@@ -16,8 +16,12 @@ _SLACK_LIMIT: Final = 3900
 _DISCORD_LIMIT: Final = 3900
 _TEAMS_LIMIT: Final = 8000
 _GENERIC_LIMIT: Final = 16_000
-_LINE_LIMIT: Final = 400
 _MARKDOWN: Final = re.compile(r"([\\*_~`|>\[\]()#<@])")
+# Mattermost shows the backslash before these two, and takes what follows it for a mention all the same.
+_MATTERMOST: Final = re.compile(r"([\\*_~`|>\[\]()#])")
+_MENTION: Final = re.compile(r"(?<![^\W_])@")
+_NO_MENTION: Final = "@\N{ZERO WIDTH SPACE}"
+_LEFT_OUT: Final = 60  # characters to say that something was
 _RED: Final = 0xD93F0B
 _GREEN: Final = 0x2E7D32
 
@@ -74,26 +78,24 @@ def text(message: Message, *, source: str, now: float) -> tuple[str, str]:
     tuple of str and str
         Title and text.
     """
-    title, *rest = _cut(message, source, now)
+    title, *rest = _rows(message, source, now, _SLACK_LIMIT)
     return title, _fit(rest, _SLACK_LIMIT)
 
 
 def _slack(message: Message, source: str, now: float) -> dict[str, Any]:
-    escaped = (
-        line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for line in _cut(message, source, now)
-    )
-    return {"text": _fit(list(escaped), _SLACK_LIMIT), "mrkdwn": False, "unfurl_links": False}
+    rows = _rows(message, source, now, _SLACK_LIMIT, _escape_slack)
+    return {"text": _fit(rows, _SLACK_LIMIT), "mrkdwn": False, "unfurl_links": False}
 
 
 def _discord(message: Message, source: str, now: float) -> dict[str, Any]:
-    title, *rest = (_MARKDOWN.sub(r"\\\1", line) for line in _cut(message, source, now))
+    title, *rest = _rows(message, source, now, _DISCORD_LIMIT, _escape_markdown)
     over = all(item.last.event == "resolved" for item in message.items)
     embed = {"title": title[:250], "description": _fit(rest, _DISCORD_LIMIT), "color": _GREEN if over else _RED}
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
 def _teams(message: Message, source: str, now: float) -> dict[str, Any]:
-    text = _fit([_MARKDOWN.sub(r"\\\1", line) for line in _cut(message, source, now)], _TEAMS_LIMIT, "\n\n")
+    text = _fit(_rows(message, source, now, _TEAMS_LIMIT, _escape_markdown), _TEAMS_LIMIT, "\n\n")
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -104,15 +106,37 @@ def _teams(message: Message, source: str, now: float) -> dict[str, Any]:
     return {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": card}]}
 
 
-def _lookalike(message: Message, source: str, now: float) -> dict[str, Any]:
-    return {"text": _fit([_MARKDOWN.sub(r"\\\1", line) for line in _cut(message, source, now)], _SLACK_LIMIT)}
+def _mattermost(message: Message, source: str, now: float) -> dict[str, Any]:
+    return {"text": _fit(_rows(message, source, now, _SLACK_LIMIT, _escape_mattermost), _SLACK_LIMIT)}
+
+
+def _rocketchat(message: Message, source: str, now: float) -> dict[str, Any]:
+    # It knows no escapes, and takes a bracket after a backslash for a formula; in a block of code all stays as it is.
+    rows = _rows(message, source, now, _SLACK_LIMIT, _escape_rocketchat)
+    return {"text": f"```\n{_fit(rows, _SLACK_LIMIT)}\n```"}
+
+
+def _escape_slack(row: str) -> str:
+    return row.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _escape_markdown(row: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", row)
+
+
+def _escape_mattermost(row: str) -> str:
+    return _MENTION.sub(_NO_MENTION, _MATTERMOST.sub(r"\\\1", row))
+
+
+def _escape_rocketchat(row: str) -> str:
+    return _MENTION.sub(_NO_MENTION, row.replace("`", "'"))
 
 
 def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
     return {
         "type": _type(message),
         "timestamp": _rfc3339(now),
-        "text": _fit(_cut(message, source, now), _GENERIC_LIMIT),
+        "text": _fit(_rows(message, source, now, _GENERIC_LIMIT), _GENERIC_LIMIT),
         "data": {"id": message.id, "source": source, "jobs": [_facts(item) for item in message.items]},
     }
 
@@ -120,8 +144,8 @@ def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
 _BODIES: Final[Mapping[str, Callable[[Message, str, float], dict[str, Any]]]] = {
     "discord": _discord,
     "generic": _generic,
-    "mattermost": _lookalike,
-    "rocketchat": _lookalike,
+    "mattermost": _mattermost,
+    "rocketchat": _rocketchat,
     "slack": _slack,
     "teams": _teams,
 }
@@ -154,14 +178,15 @@ def _facts(item: Item) -> dict[str, Any]:
     }
 
 
-def _cut(message: Message, source: str, now: float) -> list[str]:
-    return [line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 1]}…" for line in lines(message, source, now)]
+def _rows(message: Message, source: str, now: float, limit: int, escape: Callable[[str], str] = str) -> list[str]:
+    room = limit - _LEFT_OUT
+    return [escape(row) for row in lines(message, source, now, room=room, measure=lambda row: len(escape(row)))]
 
 
 def _fit(rows: list[str], limit: int, end: str = "\n") -> str:
     """Join as many rows as fit; say how many did not."""
     kept: list[str] = []
-    left = limit - 60
+    left = limit - _LEFT_OUT
     for row in rows:
         left -= len(row) + len(end)
         if left < 0:

@@ -1,11 +1,13 @@
 """What a message says, in plain text."""
 
 import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from dccd.daemon.alerts.messages import Item, Message
-from dccd.daemon.metrics import Notice
+from dccd.daemon.metrics import Event, Notice
 from dccd.units import format_duration
 
 __all__ = ["lines"]
@@ -16,10 +18,18 @@ _TROUBLE: Final = {
     "overrun": ("does not come to an end", "came to an end"),
     "old data": ("brings no new data", "has new data"),
 }
+_TITLES: Final[Mapping[Event, str]] = {"firing": "Firing", "repeat": "Still firing", "resolved": "Resolved"}
+_COMMANDS: Final = "To look: dccd status. To silence: dccd silence KEY --for 2h"
+_FEW: Final = 4
+_LINE_LIMIT: Final = 400
+_LINE_END: Final = 2
+_TITLE: Final = 110  # characters beside the names: since when, and how many there was no room for
 
 
-def lines(message: Message, source: str, now: float) -> list[str]:
-    """Return the text of a message, one list entry a line.
+def lines(
+    message: Message, source: str, now: float, *, room: int = 4000, measure: Callable[[str], int] = len
+) -> list[str]:
+    """Return the text of a message, one list entry a line, six of them at most.
 
     Parameters
     ----------
@@ -29,22 +39,35 @@ def lines(message: Message, source: str, now: float) -> list[str]:
         Where it runs.
     now : float
         The time, Unix seconds.
+    room : int, optional
+        How long all lines together may be; of many jobs as many are named as fit.
+    measure : callable, optional
+        Returns how long a text will be, as a service may want it escaped.
 
     Returns
     -------
     list of str
-        Five lines for one incident; for more, a headline and a line each.
+        For several incidents a headline and a line each; for more than four a headline, their names, and the error that
+        most of them have.
     """
-    if len(message.items) > 1:
-        return [f"[{len(message.items)} JOBS] on {source}", *(_one_line(item, now) for item in message.items)]
-    item = message.items[0]
+    items = message.items
+    if len(items) > _FEW:
+        return _many(items, source, now, room, measure)
+    if len(items) > 1:
+        commands = [_COMMANDS] if any(item.last.event != "resolved" for item in items) else []
+        rows = [_count(items, source), *(_one_line(item, now) for item in items), *commands]
+    else:
+        rows = _one(items[0], source, now)
+    return [_short(row) for row in rows]
+
+
+def _one(item: Item, source: str, now: float) -> list[str]:
     notice = item.last
     error = [f"Last error: {notice.error}"] if notice.error else []
     if notice.kind == "test":
         return [f"[TEST] {source}: this is dccd test-alert; nothing is wrong"]
     if notice.event == "resolved":
-        missing = [f"Still missing: {notice.rows_missing} rows"] if notice.rows_missing else []
-        return [f"{_headline(item)} on {source}", _course(item), *error, *missing]
+        return [f"{_headline(item)} on {source}", _course(item), *error, *_missing(notice)]
     success = f"Last success: {_when(notice.last_success_at, now)}"
     data = f", newest data: {_when(notice.newest_at, now)}" if notice.newest_at is not None else ""
     return [
@@ -54,6 +77,54 @@ def lines(message: Message, source: str, now: float) -> list[str]:
         f"{success}{data}",
         f"To look: dccd status. To silence: dccd silence {shlex.quote(item.key)} --for 2h",
     ]
+
+
+def _many(items: Sequence[Item], source: str, now: float, room: int, measure: Callable[[str], int]) -> list[str]:
+    troubled = [item for item in items if item.last.event != "resolved"]
+    head, rest = _short(_count(items, source)), []
+    if troubled:
+        rest = [*_most_common_error(troubled), _COMMANDS]
+    events = [event for event in _TITLES if any(item.last.event == event for item in items)]
+    room -= sum(measure(row) + _LINE_END for row in (head, *rest)) + _TITLE * len(events)
+    names = []
+    for event in events:
+        told = [item for item in items if item.last.event == event]
+        since = "" if event == "resolved" else f" since {_when(min(item.last.since for item in told), now)}"
+        found = _names(told, room, measure)
+        names.append(f"{_TITLES[event]}{since}: {found}")
+        room -= measure(found)
+    return [head, *names, *rest]
+
+
+def _names(items: Sequence[Item], room: int, measure: Callable[[str], int]) -> str:
+    """Return as many names as there is room for, and how many there is none for."""
+    kept: list[str] = []
+    for item in items:
+        name = item.key if item.last.kind == "failing" else f"{item.key} ({item.last.kind})"
+        room -= measure(name) + len(", ")
+        if room < 0:
+            left = f"{len(items) - len(kept)} more" if kept else f"{len(items)} jobs"
+            return ", ".join([*kept, f"{'and ' if kept else ''}{left}; dccd status shows all"])
+        kept.append(name)
+    return ", ".join(kept)
+
+
+def _most_common_error(items: Sequence[Item]) -> list[str]:
+    errors = Counter(item.last.error for item in items if item.last.error)
+    if not errors:
+        return []
+    (error, count), *_ = errors.most_common(1)
+    return [_short(f"Last error{'' if count == len(items) else f' of {count}'}: {error}")]
+
+
+def _count(items: Sequence[Item], source: str) -> str:
+    counts = Counter(item.last.event for item in items)
+    said = ", ".join(f"{counts[event]} {title.lower()}" for event, title in _TITLES.items() if counts[event])
+    return f"[{len(items)} JOBS] on {source}: {said}"
+
+
+def _short(row: str) -> str:
+    return row if len(row) <= _LINE_LIMIT else f"{row[: _LINE_LIMIT - 1]}…"
 
 
 def _headline(item: Item) -> str:
@@ -80,9 +151,13 @@ def _course(item: Item) -> str:
 def _one_line(item: Item, now: float) -> str:
     notice = item.last
     if notice.event == "resolved":
-        return f"{_headline(item)}. {_course(item)}"
+        return ". ".join([_headline(item), _course(item), *_missing(notice)])
     error = f": {notice.error}" if notice.error else ""
     return f"{_headline(item)}, {_extent(notice)}since {_when(notice.since, now)}{error}"
+
+
+def _missing(notice: Notice) -> list[str]:
+    return [f"Still missing: {notice.rows_missing} rows"] if notice.rows_missing else []
 
 
 def _extent(notice: Notice) -> str:
