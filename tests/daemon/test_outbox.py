@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import requests
 
 from dccd import files
 from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts.outbox import DELIVERY_LOCK, Outbox, destinations
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.metrics import JobRecord, Outcome
@@ -159,6 +161,125 @@ def test_an_end_that_overtakes_its_beginning_is_told_as_one(world: World, receiv
     (title,) = titles(receiver)[1:]
     assert title.startswith("[RESOLVED] a ")
     assert not world.outbox.owes()
+
+
+@pytest.fixture
+def other() -> Iterator[WebhookReceiver]:
+    """Return another receiver that serves."""
+    with WebhookReceiver() as serving:
+        yield serving
+
+
+def test_a_destination_that_hangs_keeps_nothing_from_another(
+    tmp_path: Path, receiver: WebhookReceiver, other: WebhookReceiver
+) -> None:
+    """Who closes in a hurry included, whichever is named first."""
+    receiver.answer(*[Answer(delay=3600)] * 5)
+    alerts = AlertConfig(webhook_url=receiver.url, extra_webhooks=[other.url], max_consecutive_errors=1)
+    store = MetricsStore(tmp_path)
+    store.update({"a": partial(advance, outcome=Outcome(ok=False), alerts=alerts, now=time.time())})
+    outbox = Outbox(store, alerts, tmp_path, "host-1", SYSTEM_CLOCK)
+    began = time.monotonic()
+    assert not outbox.drain(began + 1)
+    assert time.monotonic() - began < 5
+    assert titles(other) == ["[FIRING] a is failing on host-1"]
+    outbox.close()
+
+
+def test_without_threads_destinations_share_the_time(
+    tmp_path: Path, receiver: WebhookReceiver, other: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the end of the interpreter, when none can be started any more."""
+    receiver.answer(*[Answer(delay=3600)] * 5)
+    alerts = AlertConfig(webhook_url=receiver.url, extra_webhooks=[other.url], max_consecutive_errors=1)
+    store = MetricsStore(tmp_path)
+    store.update({"a": partial(advance, outcome=Outcome(ok=False), alerts=alerts, now=time.time())})
+    outbox = Outbox(store, alerts, tmp_path, "host-1", SYSTEM_CLOCK)
+    outbox._couriers.hurry(time.monotonic())  # loads what makes threads of its own
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "dccd-alerts":
+            raise RuntimeError
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    other.answer(Answer(delay=0.3))
+    assert not outbox.drain(time.monotonic() + 2)
+    assert len(titles(other)) == 1
+    assert [len(notice.told) for notice in store.snapshot()["a"].owed] == [1]
+    outbox.close()
+
+
+def test_an_outage_is_followed_by_two_messages_however_many_incidents_it_saw(
+    world: World, receiver: WebhookReceiver
+) -> None:
+    """What was tried goes first under its identifier; what fell due meanwhile waited, and shares one."""
+    receiver.answer(*[503] * 1000)
+    world.run("---", "first")
+    world.outbox.deliver(window=0)
+    for number in range(200):
+        world.run("---+", f"job-{number}")
+        world.clock.advance(60)
+        world.outbox.deliver(window=5)
+    assert len({message.headers["webhook-id"] for message in receiver.messages}) == 1
+    assert len(receiver.messages) <= 5 * (1 + 200 * 60 / 300)
+    receiver.clear()
+    world.clock.advance(300)
+    assert world.outbox.deliver(window=5) is None
+    assert titles(receiver) == ["[FIRING] first is failing on host-1", "[200 JOBS] on host-1: 200 resolved"]
+
+
+def test_a_destination_that_asks_for_an_hour_is_left_alone_for_it(world: World, receiver: WebhookReceiver) -> None:
+    """By what falls due meanwhile, too."""
+    receiver.answer(Answer(429, headers={"Retry-After": "3000"}))
+    world.run("---")
+    world.outbox.deliver(window=0)
+    world.clock.advance(2000)
+    world.run("---", "b")
+    assert world.outbox.deliver(window=0) == pytest.approx(1000)
+    assert len(receiver.messages) == 1
+    world.clock.advance(1000)
+    assert world.outbox.deliver(window=0) is None
+    assert len(receiver.messages) == 3
+
+
+def test_a_message_that_is_refused_keeps_no_other(world: World, receiver: WebhookReceiver) -> None:
+    """It may be its own fault; the destination is there."""
+    receiver.answer(400)
+    world.run("---")
+    world.outbox.deliver(window=0)
+    world.run("---", "b")
+    assert world.outbox.deliver(window=0) == pytest.approx(300, abs=5)
+    assert titles(receiver)[1:] == ["[FIRING] b is failing on host-1"]
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_destination_that_is_gone_is_asked_once_though_several_messages_wait(
+    world: World, receiver: WebhookReceiver, status: int
+) -> None:
+    """Services bar who goes on."""
+    receiver.answer(400, 400, status)
+    for key in "ab":
+        world.run("---", key)
+        world.outbox.deliver(window=0)
+    world.clock.advance(400)
+    world.outbox.deliver(window=0)
+    assert len(receiver.messages) == 3
+    assert world.outbox.deliver(window=0) is not None
+    assert len(receiver.messages) == 3
+
+
+def test_what_is_owed_to_nobody_is_looked_at_again(world: World, receiver: WebhookReceiver) -> None:
+    """A test alert of another process may bring the destination back."""
+    receiver.answer(410)
+    world.run("---")
+    world.outbox.deliver(window=0)
+    assert world.outbox.deliver(window=0) is not None
+    (world.directory / "alerts.json").unlink()
+    world.clock.advance(301)
+    assert world.outbox.deliver(window=0) is None
+    assert len(receiver.messages) == 2
 
 
 def test_a_closed_incident_is_given_up_when_it_is_old(

@@ -33,6 +33,24 @@ def test_the_work_is_called_again_after_the_time_it_asks_for() -> None:
     assert {5.0, 7.0} <= set(clock.waits)
 
 
+def test_work_that_waits_for_long_is_called_each_minute() -> None:
+    """What another process does wakes nobody here."""
+    clock, done = ManualClock(), threading.Event()
+    answers = iter([7200.0, 7200.0])
+
+    def work() -> float | None:
+        delay = next(answers, None)
+        if delay is None:
+            done.set()
+        return delay
+
+    worker = Worker(work, clock)
+    worker.wake()
+    assert done.wait(5)
+    worker.stop(5)
+    assert set(clock.waits) <= {0.0, 60.0}
+
+
 def test_work_that_breaks_is_tried_again() -> None:
     """The thread lives on, so that alerts do."""
     clock, again = ManualClock(), threading.Event()

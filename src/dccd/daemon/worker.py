@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from dccd.clock import Clock
 from dccd.forks import ForkLock, renew_in_child
@@ -11,6 +12,8 @@ __all__ = ["Worker"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+_LOOK: Final = 60.0
+
 
 class Worker:
     """Calls a function whenever it is woken, and again after the time that the function asks for.
@@ -18,7 +21,8 @@ class Worker:
     Parameters
     ----------
     work : callable
-        Does what there is to do; returns the seconds until it wants to be called again, or None.
+        Does what there is to do; returns the seconds until it wants to be called again, or None. It is called each
+        minute while it wants to be at all: another process may have ended a silence, or somebody set the clock.
     clock : Clock
         What waits.
     """
@@ -77,7 +81,7 @@ class Worker:
             if delay is None:
                 self._wake.wait()
             else:
-                self._clock.wait(self._wake, delay)
+                self._clock.wait(self._wake, min(delay, _LOOK))
             self._wake.clear()
             try:
                 delay = self._work()

@@ -10,12 +10,13 @@ from dccd._compat import override
 from dccd.daemon.metrics import JobRecord, Notice
 from dccd.redact import mask_url
 
-__all__ = ["Destination", "Item", "Message", "Plan", "plan"]
+__all__ = ["LONGEST_PAUSE", "PAUSE", "Destination", "Item", "Message", "Plan", "plan"]
 
 _SLACK: Final = ("slack.com", "slack-gov.com")
 _DISCORD: Final = ("discord.com", "discordapp.com")
 _TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com")
-_LONGEST_PAUSE: Final = 3600.0
+PAUSE: Final = 300.0
+LONGEST_PAUSE: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -133,6 +134,7 @@ def plan(  # noqa: PLR0913 - keywords
     window: float,
     new_id: str,
     silent: Mapping[str, float] | None = None,
+    rest: float | None = None,
 ) -> Plan:
     """Return the messages due to a destination.
 
@@ -150,14 +152,17 @@ def plan(  # noqa: PLR0913 - keywords
         Identifier for the message that takes up the notices that belong to none yet.
     silent : mapping of str to float, optional
         Jobs of which nothing is told, and until when (Unix seconds).
+    rest : float or None, optional
+        Seconds for which a destination that was down is still left alone; None where it was not. When they are over
+        and there is news, what failed before is due too, and goes first.
 
     Returns
     -------
     Plan
         Messages begun before come first, under their old identifiers.
     """
-    begun: dict[str, list[Item]] = {}
-    fresh: list[Item] = []
+    due: list[Item] = []
+    waiting: list[Item] = []
     later: list[float] = []
     muted: list[Item] = []
     for item in _items(records, destination):
@@ -170,21 +175,40 @@ def plan(  # noqa: PLR0913 - keywords
             continue
         wait_until = item.last.next_try_at.get(destination, 0.0)
         # Longer than any pause means that the clock was ahead when it was set.
-        if now < wait_until <= now + _LONGEST_PAUSE:
-            later.append(wait_until)
-        elif known := item.last.messages.get(destination):
+        if now < wait_until <= now + LONGEST_PAUSE:
+            waiting.append(item)
+        else:
+            due.append(item)
+    messages, open_until = _messages(due, destination, now, window, new_id)
+    if messages and rest:
+        messages, open_until = (), now + rest
+    elif messages and rest is not None and waiting:  # one try shows whether it is back
+        messages, open_until = _messages([*waiting, *due], destination, now, window, new_id)
+        waiting = []
+    later += [item.last.next_try_at[destination] for item in waiting]
+    later += [] if open_until is None else [open_until]
+    return Plan(messages, min(later, default=None), tuple(muted))
+
+
+def _messages(
+    items: Iterable[Item], destination: str, now: float, window: float, new_id: str
+) -> tuple[tuple[Message, ...], float | None]:
+    """Return the messages that are due, those begun before first, and when the window of the others is over."""
+    begun: dict[str, list[Item]] = {}
+    fresh: list[Item] = []
+    for item in items:
+        if known := item.last.messages.get(destination):
             begun.setdefault(known, []).append(item)
         else:
             fresh.append(item)
-    messages = [Message(name, tuple(items)) for name, items in begun.items()]
-    if fresh:
-        oldest = min(item.last.at for item in fresh)
-        # A notice from the future means that the clock was set back: it has waited long enough.
-        if 0 <= now - oldest < window:
-            later.append(oldest + window)
-        else:
-            messages.append(Message(new_id, tuple(fresh)))
-    return Plan(tuple(messages), min(later, default=None), tuple(muted))
+    messages = tuple(Message(name, tuple(members)) for name, members in begun.items())
+    if not fresh:
+        return messages, None
+    oldest = min(item.last.at for item in fresh)
+    # A notice from the future means that the clock was set back: it has waited long enough.
+    if 0 <= now - oldest < window:
+        return messages, oldest + window
+    return (*messages, Message(new_id, tuple(fresh))), None
 
 
 def _is_open(record: JobRecord, incident: str) -> bool:
@@ -248,7 +272,7 @@ def defer(  # noqa: PLR0913, PLR0917 - all of them differ
 
     def later(notice: Notice) -> Notice:
         tries = notice.tries.get(destination, 0)
-        pause = min(max(wait, 300.0 * 2 ** min(tries, 8)), _LONGEST_PAUSE)
+        pause = min(max(wait, PAUSE * 2 ** min(tries, 8)), LONGEST_PAUSE)
         return replace(
             notice,
             tries={**notice.tries, destination: tries + 1},

@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,18 +11,30 @@ from typing import TYPE_CHECKING, Final
 
 from dccd import files
 from dccd.clock import Clock
-from dccd.daemon.alerts.messages import Destination, Item, Message, Plan, acknowledge, begin, defer, plan, settle
+from dccd.daemon.alerts.couriers import Couriers
+from dccd.daemon.alerts.messages import (
+    LONGEST_PAUSE,
+    PAUSE,
+    Destination,
+    Item,
+    Message,
+    Plan,
+    acknowledge,
+    begin,
+    defer,
+    plan,
+    settle,
+)
 from dccd.daemon.alerts.state import AlertState, change_state, read_state
 from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
-from dccd.forks import ForkLock, no_fork, renew_in_child
+from dccd.forks import ForkLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import requests
 
-    from dccd.daemon.alerts.courier import Courier
     from dccd.daemon.alerts.sending import NotSentError
     from dccd.daemon.config import AlertConfig
     from dccd.daemon.store import MetricsStore
@@ -35,6 +48,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 DELIVERY_LOCK: Final = "delivery.lock"
 _BUSY: Final = 1.0
 _SOON: Final = 0.05
+_LATER: Final = 3600.0
+_HEARTBEAT: Final = "heartbeat"
+_NEVER: Final = float("inf")
 
 
 def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
@@ -101,6 +117,9 @@ class Outbox:
     A round takes the notices due, binds them to a message in a commit, sends it outside every lock on records, and
     acknowledges it in another commit. A crash in between sends the message again under the same identifier. One
     process per directory delivers at a time; the others come back in a second.
+
+    A destination that is down is left alone for 5 minutes, or as long as it asks for. What falls due meanwhile waits
+    unbound, so that it shares a message when the destination is back.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it is made of
@@ -116,15 +135,11 @@ class Outbox:
         self._alerts = alerts
         self._directory = directory
         self._clock = clock
-        self._make_courier = partial(_courier, source, alerts.webhook_secret, clock, session)
         self._destinations = destinations(alerts)
+        names = (*(destination.id for destination in self._destinations), _HEARTBEAT)
+        self._couriers = Couriers(names, source, alerts.webhook_secret, clock, session)
+        self._down: dict[str, float] = {}
         self._one_round = ForkLock()
-        self.renew()
-        renew_in_child(self)
-
-    def renew(self) -> None:
-        """Leave the connections to the parent: a child of a fork makes its own."""
-        self._courier: Courier | None = None
 
     @property
     def is_on(self) -> bool:
@@ -158,16 +173,19 @@ class Outbox:
         if not self._one_round.acquire(timeout=patience):
             return _BUSY
         try:
-            with files.file_lock(self._directory / DELIVERY_LOCK, timeout=0.0):
+            with ExitStack() as lock:
+                try:
+                    lock.enter_context(files.file_lock(self._directory / DELIVERY_LOCK, timeout=0.0))
+                except TimeoutError:
+                    return _BUSY
+                except OSError as error:  # a notice that is sent twice is better than one that is not sent
+                    logger.debug("%s cannot be locked: %s", self._directory / DELIVERY_LOCK, files.describe(error))
                 waits = self._deliver_all(window)
-        except TimeoutError:
-            return _BUSY
-        except OSError as error:  # a notice that is sent twice is better than one that is not sent
-            logger.debug("%s cannot be locked: %s", self._directory / DELIVERY_LOCK, files.describe(error))
-            waits = self._deliver_all(window)
         finally:
             self._one_round.release()
-        return min((wait for wait in waits if wait is not None), default=None)
+        due = [wait for wait in waits if wait is not None]
+        # Nobody may be left to tell; until somebody is, what is owed is looked at again.
+        return min(due) if due else _LATER if self.owes() else None
 
     def drain(self, until: float) -> bool:
         """Send all that is due now, within a time.
@@ -184,8 +202,7 @@ class Outbox:
         """
         if not self.owes():
             return True
-        sender = self._get_courier().sender
-        sender.hurry(until)
+        self._couriers.hurry(until)
         try:
             while True:
                 patience = max(0.0, until - self._clock.monotonic())
@@ -194,7 +211,7 @@ class Outbox:
                     break
                 self._clock.wait(threading.Event(), wait)
         finally:
-            sender.relax()
+            self._couriers.relax()
         return not self.owes()
 
     def beat(self, url: str) -> str | None:
@@ -210,7 +227,7 @@ class Outbox:
         str or None
             What went wrong, if anything did.
         """
-        courier = self._get_courier()  # the first to import what loads requests
+        courier = self._couriers[_HEARTBEAT]  # the first to import what loads requests
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         try:
@@ -221,16 +238,23 @@ class Outbox:
 
     def close(self) -> None:
         """Release connections; a thread that is still at it makes no further try."""
-        if self._courier is not None:
-            self._courier.sender.hurry(self._clock.monotonic())
-            self._courier.close()
+        self._couriers.close()
 
     def _deliver_all(self, window: float) -> list[float | None]:
         state = read_state(self._directory)
         live = self._live(state)
-        waits = [self._deliver_to(destination, window, state, live) for destination in live]
+        plans = {destination: self._plan(destination, window, state) for destination in live}
+        busy = [destination for destination, planned in plans.items() if planned.messages or planned.muted]
+        self._couriers.side_by_side(
+            [partial(self._deliver_to, destination, plans[destination], live) for destination in busy]
+        )
+        plans |= {destination: self._plan(destination, window, state) for destination in busy}
         self._settle()
-        return waits
+        now = self._clock.time()
+        return [
+            _SOON if each.messages else None if each.next_at is None else max(_SOON, each.next_at - now)
+            for each in plans.values()
+        ]
 
     def _live(self, state: AlertState) -> list[Destination]:
         return [destination for destination in self._destinations if destination.id not in state.gone]
@@ -244,29 +268,36 @@ class Outbox:
         if stale:
             self._store.update(dict.fromkeys(stale, change))
 
-    def _deliver_to(
-        self, destination: Destination, window: float, state: AlertState, live: list[Destination]
-    ) -> float | None:
-        planned = self._plan(destination, window, state)
+    def _deliver_to(self, destination: Destination, planned: Plan, live: list[Destination]) -> None:
         told = partial(acknowledge, destination=destination.id, all_destinations=frozenset(d.id for d in live))
         if planned.muted:
             self._change(planned.muted, lambda item: partial(told, item=item))
-        for message in planned.messages:
-            self._send(destination, message, told)
-        if planned.messages:
-            planned = self._plan(destination, window, state)
-        if planned.messages:
-            return _SOON
-        return None if planned.next_at is None else max(_SOON, planned.next_at - self._clock.time())
+        for number, message in enumerate(planned.messages):
+            error = self._send(destination, message)
+            if error is None:
+                self._down.pop(destination.id, None)
+                logger.info("alert sent to %s: %s", destination.service, message.subject)
+                self._change(message.items, lambda item: partial(told, item=item))
+            elif error.retryable or error.gone:  # the others would fare no better
+                self._defer(destination, planned.messages[number:], error)
+                rest = min(max(PAUSE, error.wait or 0.0), LONGEST_PAUSE)
+                self._down[destination.id] = self._clock.monotonic() + rest
+                return
+            else:
+                self._defer(destination, [message], error)
 
     def _plan(self, destination: Destination, window: float, state: AlertState) -> Plan:
         now = self._clock.time()
         silent = {key: silence.until for key, silence in state.silent(now).items()}
         new_id = f"msg_{uuid.uuid4().hex}"
-        return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent)
+        down = self._down.get(destination.id)
+        rest = None if down is None else max(0.0, down - self._clock.monotonic())
+        if self._couriers.until < _NEVER:  # whoever ends may not be there when the rest is over
+            rest = None
+        return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent, rest=rest)
 
-    def _send(self, destination: Destination, message: Message, told: "Callable[..., JobRecord]") -> None:
-        courier = self._get_courier()  # the first to import what loads requests
+    def _send(self, destination: Destination, message: Message) -> "NotSentError | None":
+        courier = self._couriers[destination.id]  # the first to import what loads requests
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         bind = partial(begin, destination=destination.id, message=message.id)
@@ -274,12 +305,11 @@ class Outbox:
         try:
             courier.send(destination, message)
         except NotSentError as error:
-            self._defer(destination, message, error)
-        else:
-            logger.info("alert sent to %s: %s", destination.service, message.subject)
-            self._change(message.items, lambda item: partial(told, item=item))
+            return error
+        return None
 
-    def _defer(self, destination: Destination, message: Message, error: "NotSentError") -> None:
+    def _defer(self, destination: Destination, messages: "Sequence[Message]", error: "NotSentError") -> None:
+        """Put messages off, of which the first was tried."""
         later = partial(
             defer,
             destination=destination.id,
@@ -287,21 +317,24 @@ class Outbox:
             ttl=self._alerts.outbox_ttl,
             wait=error.wait or 0.0,
         )
-        after = self._change(message.items, lambda item: partial(later, item=item))
+        items = [item for message in messages for item in message.items]
+        after = self._change(items, lambda item: partial(later, item=item))
         if error.gone:
             self._forget(destination, str(error))
             return
-        left = {notice.id for record in after.values() for notice in record.owed}
-        where = f"alert for {message.subject} to {destination.service}"
-        if any(item.last.id not in left for item in message.items):
-            logger.error(
-                "%s was given up after %d tries: %s",
+        left = {(key, notice.id) for key, record in after.items() for notice in record.owed}
+        given_up = tuple(item for item in items if (item.key, item.last.id) not in left)
+        where = f"to {destination.service}"
+        if given_up:
+            subject = replace(messages[0], items=given_up).subject
+            logger.error("alert for %s %s is too old by now and was given up: %s", subject, where, error)
+        if messages[0].items[0] not in given_up and destination.id not in messages[0].items[0].last.tries:
+            logger.warning(
+                "alert for %s %s was not delivered (%s); it stays owed and is tried again",
+                messages[0].subject,
                 where,
-                message.items[0].last.tries.get(destination.id, 0) + 1,
                 error,
             )
-        elif destination.id not in message.items[0].last.tries:
-            logger.warning("%s was not delivered (%s); it stays owed and is tried again", where, error)
 
     def _forget(self, destination: Destination, reason: str) -> None:
         logger.error(
@@ -322,18 +355,6 @@ class Outbox:
             before, then = changes.get(item.key), transition_of(item)
             changes[item.key] = then if before is None else partial(_both, first=before, second=then)
         return self._store.update(changes)
-
-    def _get_courier(self) -> "Courier":
-        if self._courier is None:
-            with no_fork:
-                self._courier = self._make_courier()
-        return self._courier
-
-
-def _courier(source: str, secret: str | None, clock: Clock, session: "requests.Session | None") -> "Courier":
-    from dccd.daemon.alerts.courier import Courier  # noqa: PLC0415 - requests takes 120 ms, and most never need it
-
-    return Courier(source, secret, clock, session)
 
 
 def _both(record: JobRecord, *, first: "Change", second: "Change") -> JobRecord:
