@@ -194,14 +194,38 @@ def test_data_of_unknown_age_are_never_old() -> None:
 
 def test_a_job_may_have_trouble_of_several_kinds_at_once() -> None:
     """One incident of each; a failure that comes at last ends the late one only."""
-    record = expected(max_age=7200)
+    record = expected()
     for number in range(3):
-        record = advance(record, replace(BAD, newest_at=NOW - 1), ALERTS, NOW + number)
+        record = advance(record, BAD, ALERTS, NOW + number)
     record = watch(record, None, ALERTS, NOW + 10_000)
-    assert sorted(kinds(record)) == ["failing", "old data", "stale"]
-    assert len({incident.id for incident in record.incidents}) == 3
-    assert sorted(kinds(advance(record, BAD, ALERTS, NOW + 10_001))) == ["failing", "old data"]
-    assert kinds(ran(record, NOW + 10_001, newest_at=NOW + 10_000)) == []
+    assert sorted(kinds(record)) == ["failing", "stale"]
+    assert len({incident.id for incident in record.incidents}) == 2
+    assert kinds(advance(record, BAD, ALERTS, NOW + 10_001)) == ["failing"]
+    assert kinds(ran(record, NOW + 10_001)) == []
+
+
+def test_old_data_are_no_second_incident_of_runs_that_fail_or_do_not_come() -> None:
+    """One cause wakes nobody twice; once runs succeed and bring nothing new, it is told."""
+    began = ran(expected(max_age=7200), NOW, newest_at=NOW - 1)
+    failing = advance(began, BAD, ALERTS, NOW + 8000)
+    assert kinds(watch(failing, None, ALERTS, NOW + 8001)) == []
+    late = watch(began, None, ALERTS, NOW + 10_000)
+    assert kinds(late) == ["stale"]
+    over = watch(began, NOW + 1000, ALERTS, NOW + 10_000)
+    assert kinds(over) == ["overrun"]
+    for record in (failing, late, over):
+        well = ran(record, NOW + 10_001, newest_at=NOW - 1)
+        assert kinds(watch(well, None, ALERTS, NOW + 10_002)) == ["old data"]
+
+
+def test_old_data_that_were_told_stay_so_though_runs_begin_to_fail() -> None:
+    """Until there are new ones."""
+    record = watch(ran(expected(max_age=7200), NOW + 8000, newest_at=NOW), None, ALERTS, NOW + 8001)
+    assert kinds(record) == ["old data"]
+    for number in range(3):
+        record = advance(record, BAD, ALERTS, NOW + 8002 + number)
+    assert kinds(watch(record, None, ALERTS, NOW + 8010)) == ["old data", "failing"]
+    assert kinds(ran(record, NOW + 8011, newest_at=NOW + 8010)) == []
 
 
 def test_a_clock_that_goes_backwards_opens_and_repeats_nothing() -> None:
@@ -237,9 +261,9 @@ def test_a_new_expectation_keeps_its_beginning() -> None:
 
 def test_a_job_that_leaves_the_configuration_has_its_incidents_closed_as_removed() -> None:
     """Nothing is expected of it any more; its metrics stay."""
-    record = ran(expected(max_age=7200), NOW, newest_at=NOW)
+    record = watch(ran(expected(max_age=3000), NOW, newest_at=NOW), None, ALERTS, NOW + 3500)
     for number in range(3):
-        record = advance(record, BAD, ALERTS, NOW + number)
+        record = advance(record, BAD, ALERTS, NOW + 3501 + number)
     record = delivered(watch(record, None, ALERTS, NOW + 10_000))
     gone = retire(record, ALERTS, NOW + 10_001)
     assert (gone.incidents, gone.expected, gone.metrics) == ((), None, record.metrics)

@@ -142,9 +142,18 @@ def test_recovery_takes_as_many_successes_in_a_row_as_asked() -> None:
 def test_the_end_is_not_told_where_it_is_not_wanted() -> None:
     """The incident ends all the same, and the next one is told."""
     alerts = AlertConfig(webhook_url=ADDRESS, send_resolved=False)
-    record = run("---+", alerts=alerts)
-    assert (record.incidents, events(record)) == ((), ["firing"])
-    assert events(run("---", record, alerts=alerts, start=NOW + HOUR)) == ["firing", "firing"]
+    record = run("+", delivered(run("---", alerts=alerts)), alerts=alerts, start=NOW + HOUR)
+    assert (record.incidents, events(record)) == ((), [])
+    assert events(run("---", record, alerts=alerts, start=NOW + 2 * HOUR)) == ["firing"]
+
+
+def test_who_has_not_heard_of_the_beginning_hears_both_though_the_end_is_not_wanted() -> None:
+    """A late message must not say that a job fails which works; who was told in time hears no more."""
+    alerts = AlertConfig(webhook_url=ADDRESS, send_resolved=False)
+    record = run("---", alerts=alerts)
+    record = replace(record, owed=(replace(record.owed[0], told=("one",)),))
+    record = run("+", record, alerts=alerts, start=NOW + HOUR)
+    assert [(notice.event, notice.told) for notice in record.owed] == [("firing", ("one",)), ("resolved", ("one",))]
 
 
 def test_each_incident_has_a_name_of_its_own() -> None:

@@ -67,7 +67,9 @@ def watch(record: JobRecord, started_at: float | None, alerts: "AlertConfig", no
             record = _trouble(record, "overrun", started_at, alerts, now)
     elif now - seen > limit:
         record = _trouble(record, "stale", seen, alerts, now)
-    if _data_is_old(record, now):
+    # Of runs that fail or do not come their own incidents tell, and old data are no second reason to wake anybody.
+    runs_well = not record.metrics.errors_count and all(incident.kind == "old data" for incident in record.incidents)
+    if _data_is_old(record, now) and (runs_well or _open_incident(record, "old data") is not None):
         record = _trouble(record, "old data", record.metrics.newest_at or seen, alerts, now)
     return record
 
@@ -202,8 +204,11 @@ def _close(record: JobRecord, kind: str, alerts: "AlertConfig", now: float, *, r
     incident = _open_incident(record, kind)
     if incident is None:
         return record
-    if incident.notices and alerts.send_resolved:
-        record = _owe(record, incident, "resolved", alerts, now, removed=removed)
+    # Who has yet to hear that it began must not be told that it goes on.
+    begun = next((n for n in record.owed if n.incident == incident.id and n.event == "firing"), None)
+    if incident.notices and (alerts.send_resolved or begun is not None):
+        told = () if alerts.send_resolved or begun is None else begun.told
+        record = _owe(record, incident, "resolved", alerts, now, removed=removed, told=told)
     return replace(record, incidents=tuple(other for other in record.incidents if other.id != incident.id))
 
 
@@ -224,7 +229,7 @@ def _is_repeat_due(record: JobRecord, incident: Incident, alerts: "AlertConfig",
     return now - (incident.noticed_at or 0.0) >= alerts.repeat_interval
 
 
-def _owe(  # noqa: PLR0913 - one keyword
+def _owe(  # noqa: PLR0913 - keywords
     record: JobRecord,
     incident: Incident,
     event: Event,
@@ -232,6 +237,7 @@ def _owe(  # noqa: PLR0913 - one keyword
     now: float,
     *,
     removed: bool = False,
+    told: tuple[str, ...] = (),
 ) -> JobRecord:
     # A resolved notice is owed even without a destination: someone was told that the incident opened.
     if not alerts.has_destination and event != "resolved":
@@ -250,6 +256,7 @@ def _owe(  # noqa: PLR0913 - one keyword
         newest_at=record.metrics.newest_at,
         rows_missing=record.metrics.rows_missing if event == "resolved" else 0,
         removed=removed,
+        told=told,
     )
     return replace(_with(record, incident), owed=(*record.owed, notice))
 

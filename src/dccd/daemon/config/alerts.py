@@ -41,7 +41,8 @@ class AlertConfig(Settings, frozen=True):
     repeat_interval : float or str, optional
         Time between reminders while an incident lasts, default 4 hours; 0 means never.
     send_resolved : bool, optional
-        Whether the end of an incident is told, default true.
+        Whether the end of an incident is told, default true. Who could not be told of its beginning in time hears of
+        both all the same.
     group_window : float or str, optional
         Time for which a notice waits for others to share its message, default 5 s.
     outbox_ttl : float or str, optional
