@@ -1,9 +1,10 @@
 """Random outcomes, time, restarts and crashes: no incident is lost, none invented, none told under two identifiers."""
 
+import json
 import shutil
 import tempfile
-from collections import defaultdict
-from contextlib import suppress
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,69 @@ from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageC
 from dccd.daemon.health import HealthMonitor
 from dccd.testing import ManualClock, WebhookReceiver
 
-PAIRS = ("A/B", "C/D", "E/F")
-THRESHOLD = 2
+PAIRS = ("A/B", "C/D")
+STEPS = 10
 
 
 class CrashError(BaseException):
     """The process ends here, as by kill -9."""
 
 
-class FatalSession(requests.Session):
-    """Ends the process before or after the next request, if told to."""
+class Fuse:
+    """Ends the process at a step: before or after a commit, before or after a request."""
 
-    crash: str | None = None
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.commits = 0
+        self.accepted: Counter[tuple[str, str]] = Counter()
+        self.unacknowledged: set[tuple[str, str]] = set()
+        self.in_doubt: set[tuple[str, str]] = set()
+
+    def step(self) -> None:
+        """Go on, or end it."""
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left < 0:
+            self.left = None
+            self.in_doubt |= self.unacknowledged
+            self.unacknowledged = set()
+            raise CrashError
+
+    def around(self, update: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a commit that may be the last."""
+
+        def stepping(changes: Any) -> Any:
+            self.step()
+            after = update(changes)
+            self.commits += 1
+            self.unacknowledged = set()
+            self.step()
+            return after
+
+        return stepping
+
+
+class FatalSession(requests.Session):
+    """Makes requests that may be the last."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        super().__init__()
+        self.fuse = fuse
 
     @override
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:
-        crash, self.crash = self.crash, None
-        if crash == "before":
-            raise CrashError
+        self.fuse.step()
         response = super().post(*args, **kwargs)
-        if crash == "after":
+        if response.ok:
+            told = {(job["job"], job["notice"]) for job in json.loads(kwargs["data"])["data"]["jobs"]}
+            self.fuse.accepted.update(told)
+            self.fuse.unacknowledged |= told
+        try:
+            self.fuse.step()
+        except CrashError:
             response.close()
-            raise CrashError
+            raise
         return response
 
 
@@ -52,7 +94,9 @@ class Alerting(RuleBasedStateMachine):
         self.receiver = WebhookReceiver()
         self.receiver.start()
         self.clock = ManualClock()
-        self.session = FatalSession()
+        self.fuse = Fuse()
+        self.session = FatalSession(self.fuse)
+        self.threshold = 2
         self.streaks: dict[str, int] = dict.fromkeys(PAIRS, 0)
         self.alerted: set[str] = set()
         self.episodes: dict[str, int] = dict.fromkeys(PAIRS, 0)
@@ -62,11 +106,15 @@ class Alerting(RuleBasedStateMachine):
         """Open the monitor of a new process; its background thread never runs, as the test delivers."""
         config = CollectorConfig(
             storage=StorageConfig(local_path=self.path, fsync=False),
-            alerts=AlertConfig(webhook_url=self.receiver.url, max_consecutive_errors=THRESHOLD, repeat_interval=0),
+            alerts=AlertConfig(
+                webhook_url=self.receiver.url, max_consecutive_errors=self.threshold, repeat_interval="1h"
+            ),
             log=LogConfig(file="off"),
         )
         self.monitor = HealthMonitor.from_config(config, session=self.session, clock=self.clock)
         self.monitor._worker.stop(1)
+        store: Any = self.monitor._store
+        store.update = self.fuse.around(store.update)
 
     def die(self) -> None:
         """Leave the monitor as a kill does: without a last word."""
@@ -76,19 +124,40 @@ class Alerting(RuleBasedStateMachine):
         self.monitor._undo.close()
         self.monitor._secrets.close()
 
-    @rule(pair=st.sampled_from(PAIRS))
-    def fail(self, pair: str) -> None:
-        """A job fails."""
-        self.monitor.record_failure("x", pair, error="no answer")
-        self.streaks[pair] += 1
-        if self.streaks[pair] == THRESHOLD:
-            self.alerted.add(pair)
-            self.episodes[pair] += 1
+    def until(self, step: int | None, act: Callable[[], object]) -> bool:
+        """Do something until it is done, or the process is killed at a step and another takes over; say which."""
+        self.fuse.left = step
+        try:
+            act()
+        except CrashError:
+            self.die()
+            self.open()
+            return False
+        finally:
+            self.fuse.left = None
+        return True
 
-    @rule(pair=st.sampled_from(PAIRS))
-    def succeed(self, pair: str) -> None:
-        """A job succeeds."""
-        self.monitor.record_success("x", pair)
+    @rule(pair=st.sampled_from(PAIRS), times=st.integers(1, 3), step=st.none() | st.integers(0, 1))
+    def fail(self, pair: str, times: int, step: int | None) -> None:
+        """A job fails; a process that is killed over the last time may have recorded it and may not."""
+        for time in range(1, times + 1):
+            before = self.fuse.commits
+            last = step if time == times else None
+            self.until(last, lambda: self.monitor.record_failure("x", pair, error="no answer"))
+            if self.fuse.commits == before:
+                return
+            self.streaks[pair] += 1
+            if self.streaks[pair] >= self.threshold and pair not in self.alerted:
+                self.alerted.add(pair)
+                self.episodes[pair] += 1
+
+    @rule(pair=st.sampled_from(PAIRS), step=st.none() | st.integers(0, 1))
+    def succeed(self, pair: str, step: int | None) -> None:
+        """A job succeeds, likewise."""
+        before = self.fuse.commits
+        self.until(step, lambda: self.monitor.record_success("x", pair))
+        if self.fuse.commits == before:
+            return
         self.streaks[pair] = 0
         self.alerted.discard(pair)
 
@@ -100,31 +169,22 @@ class Alerting(RuleBasedStateMachine):
         else:
             self.clock.jump(seconds)
 
-    @rule()
-    def deliver(self) -> None:
-        """Alerts are sent."""
-        self.monitor._outbox.deliver(window=0.0)
+    @rule(step=st.none() | st.integers(0, STEPS))
+    def deliver(self, step: int | None) -> None:
+        """Alerts are sent, until the process is killed between two steps of that."""
+        self.until(step, lambda: self.monitor._outbox.deliver(window=0.0))
 
     @rule(status=st.sampled_from([500, 429, 400]))
     def refuse(self, status: int) -> None:
         """The receiver has a bad minute."""
         self.receiver.answer(*[status] * 5)
 
-    @rule(crash=st.sampled_from(["before", "after"]))
-    def crash(self, crash: str) -> None:
-        """The process is killed around a request, if there is one, and another takes over."""
-        self.session.crash = crash
-        with suppress(CrashError):
-            self.monitor._outbox.deliver(window=0.0)
-        self.session.crash = None
-        self.die()
-        self.open()
-
-    @rule()
-    def restart(self) -> None:
-        """The process ends in order, and another takes over."""
-        self.monitor.close()
-        self.open()
+    @rule(threshold=st.integers(1, 3), step=st.none() | st.integers(0, STEPS))
+    def restart(self, threshold: int, step: int | None) -> None:
+        """The process ends in order, or is killed over it, and another takes over that may think otherwise."""
+        self.threshold = threshold
+        if self.until(step, self.monitor.close):
+            self.open()
 
     @precondition(lambda self: hasattr(self, "monitor"))
     @invariant()
@@ -163,6 +223,8 @@ class Alerting(RuleBasedStateMachine):
                 messages_of[f"{job['job']} {job['notice']}"].add(message.headers["webhook-id"])
                 told[job["job"]][job["incident"]].add(job["event"])
         assert all(len(ids) == 1 for ids in messages_of.values())
+        twice = {notice for notice, times in self.fuse.accepted.items() if times > 1}
+        assert twice <= self.fuse.in_doubt
         for pair in PAIRS:
             incidents = told[f"x/{pair}"]
             assert len(incidents) == self.episodes[pair]
@@ -170,5 +232,5 @@ class Alerting(RuleBasedStateMachine):
             assert len(unresolved) == (pair in self.alerted)
 
 
-Alerting.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Alerting.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestAlerting = Alerting.TestCase
