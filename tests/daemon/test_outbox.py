@@ -150,6 +150,22 @@ def test_a_process_killed_while_sending_is_followed_by_the_same_identifier(
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
+def test_a_job_that_is_forgotten_while_its_alert_is_sent_stays_so(world: World) -> None:
+    """It does not come back as an empty record."""
+
+    class Session(requests.Session):
+        @override
+        def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+            world.store.update({"a": lambda _: None})
+            return super().post(*args, **kwargs)
+
+    world.run("---")
+    with Session() as session:
+        outbox = Outbox(world.store, world.alerts, world.directory, "host-1", world.clock, session)
+        assert outbox.deliver(window=0) is None
+    assert world.records() == {}
+
+
 def test_an_end_that_overtakes_its_beginning_is_told_as_one(world: World, receiver: WebhookReceiver) -> None:
     """A webhook that was out meanwhile hears once what happened."""
     receiver.answer(400)

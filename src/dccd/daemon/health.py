@@ -177,7 +177,8 @@ class HealthMonitor:
         config : CollectorConfig
             Its storage, alert and log settings are used, and the thresholds of its jobs.
         session : requests.Session, optional
-            Makes the requests of alerts: for proxies, certificates, tests. It is not closed.
+            Makes the requests of alerts: for proxies, certificates, tests. It is not closed. Where there are several
+            destinations, several threads use it at a time.
         clock : Clock, optional
             Where the time comes from.
 

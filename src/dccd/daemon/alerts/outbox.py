@@ -266,7 +266,7 @@ class Outbox:
         records = self._store.snapshot()
         stale = [key for key, record in records.items() if record.owed and change(record) is not record]
         if stale:
-            self._store.update(dict.fromkeys(stale, change))
+            self._store.update(dict.fromkeys(stale, partial(_of_known, change=change)))
 
     def _deliver_to(self, destination: Destination, planned: Plan, live: list[Destination]) -> None:
         told = partial(acknowledge, destination=destination.id, all_destinations=frozenset(d.id for d in live))
@@ -354,7 +354,12 @@ class Outbox:
         for item in items:
             before, then = changes.get(item.key), transition_of(item)
             changes[item.key] = then if before is None else partial(_both, first=before, second=then)
-        return self._store.update(changes)
+        return self._store.update({key: partial(_of_known, change=change) for key, change in changes.items()})
+
+
+def _of_known(record: JobRecord, *, change: "Change") -> JobRecord | None:
+    """Leave a job away that was forgotten meanwhile: it would come back as an empty record."""
+    return None if record == JobRecord() else change(record)
 
 
 def _both(record: JobRecord, *, first: "Change", second: "Change") -> JobRecord:
