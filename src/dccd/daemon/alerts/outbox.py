@@ -274,17 +274,17 @@ class Outbox:
             self._change(planned.muted, lambda item: partial(told, item=item))
         for number, message in enumerate(planned.messages):
             error = self._send(destination, message)
-            if error is None:
-                self._down.pop(destination.id, None)
-                logger.info("alert sent to %s: %s", destination.service, message.subject)
-                self._change(message.items, lambda item: partial(told, item=item))
-            elif error.retryable or error.gone:  # the others would fare no better
+            if error is not None and (error.retryable or error.gone):  # the others would fare no better
                 self._defer(destination, planned.messages[number:], error)
                 rest = min(max(PAUSE, error.wait or 0.0), LONGEST_PAUSE)
                 self._down[destination.id] = self._clock.monotonic() + rest
                 return
-            else:
+            self._down.pop(destination.id, None)
+            if error is not None:
                 self._defer(destination, [message], error)
+            else:
+                logger.info("alert sent to %s: %s", destination.service, message.subject)
+                self._change(message.items, lambda item: partial(told, item=item))
 
     def _plan(self, destination: Destination, window: float, state: AlertState) -> Plan:
         now = self._clock.time()
