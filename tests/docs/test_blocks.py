@@ -36,6 +36,7 @@ HERE = {
     ("files.rst", "{"),
     ("files.rst", "2026-11-23T23:13:17.316Z WARNING"),
     ("files.rst", "[FIRING]"),
+    ("files.rst", "[7 JOBS]"),
     ("watch.rst", "STATE"),
     ("watch.rst", "scrape_configs"),
     ("deploy.rst", "LoadCredential="),
@@ -103,6 +104,32 @@ def test_the_messages_are_worded_so() -> None:
         for notice in (firing, resolved)
     ]
     assert "\n\n".join(said) == shown("files.rst", "[FIRING]")
+
+
+def test_a_message_on_many_jobs_is_worded_so() -> None:
+    """Six that broke together, one of them in its own way, and one that is well again."""
+    began = datetime.fromisoformat("2026-11-23T22:15Z").timestamp()
+    error = "TimeoutError: no answer"
+    items = [
+        Item(
+            f"kraken/{coin}/USD",
+            (
+                Notice(
+                    "i",
+                    1,
+                    "resolved" if coin == "LTC" else "firing",
+                    began,
+                    "failing",
+                    began,
+                    3,
+                    "E: odd" if coin == "ETH" else error,
+                ),
+            ),
+        )
+        for coin in ("ADA", "BTC", "DOT", "ETH", "LTC", "SOL", "XRP")
+    ]
+    said = lines(Message("m", tuple(items)), "host", began + 2 * HOUR)
+    assert "\n".join(said) == shown("files.rst", "[7 JOBS]")
 
 
 def test_the_status_is_shown_so() -> None:
