@@ -14,6 +14,7 @@ from dccd._compat import override
 from dccd.candles import Candle, CandleStore, Series, register_source, unregister_source
 from dccd.daemon.collector import Collector
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
+from dccd.daemon.due import make_due
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.scheduler import build_histo_scheduler, run_histo_job, run_once
 from dccd.daemon.store import read_records
@@ -363,6 +364,64 @@ def test_series_with_much_to_fetch_take_turns(tmp_path: Path) -> None:
     assert metrics.runs >= 5
     assert metrics.newest_at is not None
     assert metrics.newest_at > 1_800_000_000 - 60
+
+
+def test_a_scheduler_shut_down_while_series_take_turns_ends(tmp_path: Path) -> None:
+    """The run under way has more to fetch and is to go on: what makes it due must not wait for who shuts down."""
+    clock, begun, go_on = ManualClock(1_800_000_000), threading.Event(), threading.Event()
+
+    class Held(Flat):
+        @override
+        def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[Sequence[Candle]]:
+            begun.set()
+            assert go_on.wait(30)
+            clock.advance(60)  # more than a turn
+            yield [(since - since % -60_000, 1.0, 1.0, 1.0, 1.0, 0.0)]
+
+    register_source(NAME, lambda _: Held())
+    try:
+        scheduler = build_histo_scheduler(configured(tmp_path, own()), clock=clock)
+        scheduler.start()
+        assert begun.wait(30)
+        ending = threading.Thread(target=scheduler.shutdown, daemon=True)
+        ending.start()
+        while scheduler.running:
+            pass
+        go_on.set()
+        ending.join(30)
+        assert not ending.is_alive()
+    finally:
+        unregister_source(NAME)
+    assert CandleStore(tmp_path).read(Series(NAME, "A/B", "1m")).num_rows == 1
+
+
+def test_jobs_made_due_by_a_clock_set_back_run_at_once(tmp_path: Path, source: Flat) -> None:
+    """They would be due an hour later otherwise, and so would the look at them."""
+    config, again = configured(tmp_path, own("A/B", "C/D", timeframe="1h")), threading.Semaphore(0)
+    with HealthMonitor.from_config(config) as health:
+        scheduler = build_histo_scheduler(config, health)
+        scheduler.start(paused=True)
+        for job in scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC) + timedelta(days=1))
+        scheduler.resume()
+        scheduler.add_listener(lambda _: again.release(), events.EVENT_JOB_EXECUTED)
+        make_due(scheduler, None)
+        for _ in range(3):
+            assert again.acquire(timeout=30)
+        scheduler.shutdown()
+        make_due(scheduler, None)  # is no error when all is over
+    assert source.asked == [("A/B", "1h"), ("C/D", "1h")]
+
+
+def test_runs_that_wait_for_their_turn_when_it_is_to_stop_ask_nobody(tmp_path: Path, source: Flat) -> None:
+    """Or fifty that are due together would hold the end up one by one."""
+    config, stop = configured(tmp_path, own("A/B", "C/D")), threading.Event()
+    stop.set()
+    with HealthMonitor.from_config(config) as health:
+        results = run_once(config, health, stop=stop)
+        assert health.get_metrics() == {}
+    assert [(result.ok, result.error) for result in results] == [(False, "stopped before it ended")] * 2
+    assert source.asked == []
 
 
 def runs(collector: Collector, config: CollectorConfig) -> list[bool]:

@@ -94,6 +94,8 @@ class Collector:
         started = self.clock.monotonic()
         job, pair = task.job, task.pair
         result = JobResult(task.key, job.exchange, pair, job.timeframe, ok=False)
+        if self.stop.is_set():
+            return replace(result, error=_STOPPED)
         exchange = self._exchange(job)
         try:
             with nullcontext() if self.health is None else self.health.watching(task.key):

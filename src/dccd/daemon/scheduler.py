@@ -5,11 +5,13 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.collector import Collector, Progress
+from dccd.daemon.due import DueAtOnce, make_due
 from dccd.daemon.tasks import JobResult, Task, tasks_of
 from dccd.daemon.ticks import AtClose
 
@@ -192,7 +194,8 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     scheduler = BackgroundScheduler(
         executors={name: Pool(1) for name in (CHECK_JOB, *waiting)}, timezone=UTC, logger=_quiet_logger()
     )
-    _Events(scheduler, collector, {task.key: task for task in tasks}).subscribe()
+    at_once = DueAtOnce(partial(make_due, scheduler), check_every)
+    _Events(scheduler, collector, {task.key: task for task in tasks}, at_once).subscribe()
     if health is not None:
         health.expect_only({task.key: (task.job.seconds, _max_age(task.job)) for task in tasks})
         scheduler.add_job(
@@ -228,10 +231,13 @@ def _check(health: "HealthMonitor", ticked: "Callable[[list[str]], None] | None"
 class _Events:
     """What the scheduler says of its jobs, made known: a run that had to be left out, and one that has to go on."""
 
-    def __init__(self, scheduler: "BackgroundScheduler", collector: Collector, tasks: dict[str, Task]) -> None:
+    def __init__(
+        self, scheduler: "BackgroundScheduler", collector: Collector, tasks: dict[str, Task], at_once: DueAtOnce
+    ) -> None:
         self._scheduler = scheduler
         self._collector = collector
         self._tasks = tasks
+        self._at_once = at_once
         self._left_out: set[str] = set()
         self._behind: set[str] = set()
 
@@ -242,7 +248,8 @@ class _Events:
         on(self._ended, events.EVENT_JOB_EXECUTED)
         on(self._skipped, events.EVENT_JOB_MAX_INSTANCES | events.EVENT_JOB_MISSED)
         on(self._broke, events.EVENT_JOB_ERROR)
-        on(lambda _: self._collector.close(), events.EVENT_SCHEDULER_SHUTDOWN)
+        on(lambda _: self._at_once.start(), events.EVENT_SCHEDULER_STARTED)
+        on(self._shut_down, events.EVENT_SCHEDULER_SHUTDOWN)
 
     def _ended(self, event: Any) -> None:  # noqa: ANN401 - APScheduler is not typed
         self._left_out.discard(event.job_id)
@@ -250,15 +257,11 @@ class _Events:
         result = event.retval
         if isinstance(result, JobResult) and not result.complete and not self._collector.stop.is_set():
             self._behind.add(event.job_id)
-            self._run_again(event.job_id)
+            self._at_once.add(event.job_id)
 
-    def _run_again(self, key: str) -> None:
-        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415
-
-        try:
-            self._scheduler.modify_job(key, next_run_time=datetime.now(UTC))
-        except JobLookupError:
-            logger.debug("%s is not run again: the scheduler is shut down", key)
+    def _shut_down(self, _event: Any) -> None:  # noqa: ANN401
+        self._at_once.stop()
+        self._collector.close()
 
     def _skipped(self, event: Any) -> None:  # noqa: ANN401
         """Say it, once for an exchange: APScheduler raises no error. `HealthMonitor.check` sees whether it lasts."""
