@@ -62,7 +62,8 @@ def run(config: ConfigOption = None) -> None:
     from dccd.daemon.scheduler import run_once  # noqa: PLC0415
 
     settings = _jobs(config)
-    _configure_logging(settings, sys.stderr, logging.ERROR)
+    # On a terminal bars show how far it has come; elsewhere the log does.
+    _configure_logging(settings, sys.stderr, logging.ERROR if sys.stderr.isatty() else logging.INFO)
     with (
         stopped_by_signals(settings.alerts.shutdown_timeout) as stop,
         HealthMonitor.from_config(settings) as health,
