@@ -155,10 +155,23 @@ def test_a_damaged_file_is_told_and_left_where_it_is(config: CollectorConfig, tm
     damaged.write_bytes(b"PAR1")
     with pytest.raises(StorageError, match=r"2023-11\.parquet is damaged: move it away"):
         export_series(config, ("made-up", "BTC/USDT", "1m"), tmp_path / "out.csv")
-    with pytest.raises(StorageError, match="is damaged"):
-        Said().gaps(config)
     assert damaged.read_bytes() == b"PAR1"
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_damaged_file_of_one_series_hides_no_gap_of_another(config: CollectorConfig, tmp_path: Path) -> None:
+    """It is told, and the command knows; the others are listed and filled."""
+    CandleStore(tmp_path).write(ETH, [_candle(6)])
+    (damaged,) = tmp_path.rglob("symbol=BTC-USDT/*/2023-11.parquet")
+    damaged.write_bytes(b"PAR1")
+    said = Said()
+    assert not said.gaps(config)
+    assert [row.split()[1] for row in said.out[0].splitlines()] == ["PAIR", "ETH/USDT"]
+    assert not said.gaps(config, fill=True)
+    assert said.out[1] == "no gaps in 1 series"
+    assert [f"dccd: {damaged} is damaged" in line for line in said.err] == [True, True, False]
+    assert said.err[2] == "made-up ETH/USDT 1m: 2 of 2 candles filled"
+    assert damaged.read_bytes() == b"PAR1"
 
 
 def command(config: CollectorConfig, *arguments: str) -> Result:

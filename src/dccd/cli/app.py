@@ -207,15 +207,15 @@ def gaps(  # noqa: PLR0913 - options
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the candles missing between those that are stored. With --fill exit 1 if an exchange did not answer."""
+    """List candles missing between those stored. Exit 1 if a file is damaged or, with --fill, an exchange silent."""
     from dccd.cli.candles import Wanted, show_gaps  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
     settings, wanted = load_config(config), Wanted(exchange, pair, timeframe)
     _configure_logging(settings, sys.stderr, logging.ERROR)
     warn = partial(typer.echo, err=True)
-    answered = show_gaps(settings, wanted, say=typer.echo, warn=warn, fill=fill, as_json=as_json)
-    raise typer.Exit(0 if answered else 1)
+    well = show_gaps(settings, wanted, say=typer.echo, warn=warn, fill=fill, as_json=as_json)
+    raise typer.Exit(0 if well else 1)
 
 
 @app.command()

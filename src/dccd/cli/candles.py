@@ -11,7 +11,7 @@ from dccd.candles import CandleSource, CandleStore, Gap, Series, fill_gaps, open
 from dccd.candles.export import export_table
 from dccd.candles.series import utc
 from dccd.cli.render import table
-from dccd.errors import DccdError, SourceError
+from dccd.errors import DccdError, SourceError, StorageError
 from dccd.redact import redact
 
 if TYPE_CHECKING:
@@ -49,13 +49,18 @@ class Wanted:
 def show_gaps(  # noqa: PLR0913 - keywords
     config: "CollectorConfig", wanted: Wanted, *, say: Say, warn: Say, fill: bool = False, as_json: bool = False
 ) -> bool:
-    """Print what is missing, after asking for it if told to; return whether nobody failed to answer."""
+    """Print what is missing, after asking for it if told to; return whether all could be read and all answered."""
     path = config.storage.local_path
+    store, gaps, well = CandleStore(path, read_only=True), dict[Series, list[Gap]](), True
     found = wanted.of(config)
-    store, answered = CandleStore(path, read_only=True), True
-    gaps = {series: store.gaps(series) for series in found}
+    for series in found:
+        try:
+            gaps[series] = store.gaps(series)
+        except StorageError as error:
+            well = False
+            warn(f"dccd: {error}")
     if fill:
-        answered = _fill(config, {series: missing for series, missing in gaps.items() if missing}, gaps, warn)
+        well &= _fill(config, {series: missing for series, missing in gaps.items() if missing}, gaps, warn)
     rows = [_row(series, gap) for series, missing in gaps.items() for gap in missing]
     if as_json:
         say(json.dumps(rows, indent=2))
@@ -63,8 +68,8 @@ def show_gaps(  # noqa: PLR0913 - keywords
         header = [name.upper() for name in rows[0]]
         say(table(header, ([str(value) for value in row.values()] for row in rows), _WIDTH))
     else:
-        say(f"no gaps in {len(found)} series" if found else f"no candles are stored in {path}")
-    return answered
+        say(f"no gaps in {len(gaps)} series" if found else f"no candles are stored in {path}")
+    return well
 
 
 def _row(series: Series, gap: Gap) -> dict[str, str | int]:

@@ -28,8 +28,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 Order = Literal["stop", "reload", "tick"]
 _BY_URGENCY: Final[tuple[Order, ...]] = ("stop", "reload", "tick")
-# Of the time to stop, what runs may take; the rest is for alerts.
+# Of the time to stop, what runs may take, and when alerts have to be done; the rest is for the interpreter.
 _FOR_RUNS: Final = 0.75
+_FOR_ALERTS: Final = 0.95
 # At a reload the daemon is away for no longer than this, twice: for runs, and for alerts.
 _AT_RELOAD: Final = 5.0
 
@@ -170,7 +171,7 @@ class _Daemon:
 
     def _end(self) -> None:
         bound = self._generation.config.alerts.shutdown_timeout
-        until = self._clock.monotonic() + bound
+        until = self._clock.monotonic() + bound * _FOR_ALERTS
         self._generation.halt(bound * _FOR_RUNS)
         logger.info("stopped")
         self._generation.close(until - self._clock.monotonic())
