@@ -395,6 +395,15 @@ def test_a_scheduler_shut_down_while_series_take_turns_ends(tmp_path: Path) -> N
     assert CandleStore(tmp_path).read(Series(NAME, "A/B", "1m")).num_rows == 1
 
 
+def test_what_was_missed_for_years_is_one_run(tmp_path: Path) -> None:
+    """A machine without a battery begins in 1970; a look at the clock for each half minute since would take minutes."""
+    now = datetime.now(UTC)
+    with HealthMonitor.from_config(config := configured(tmp_path, own())) as health:
+        jobs = build_histo_scheduler(config, health).get_jobs()
+    assert len(jobs) == 2
+    assert all(job.trigger.get_next_fire_time(datetime.fromtimestamp(30, UTC), now) > now for job in jobs)
+
+
 def test_jobs_made_due_by_a_clock_set_back_run_at_once(tmp_path: Path, source: Flat) -> None:
     """They would be due an hour later otherwise, and so would the look at them."""
     config, again = configured(tmp_path, own("A/B", "C/D", timeframe="1h")), threading.Semaphore(0)

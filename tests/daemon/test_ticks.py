@@ -42,3 +42,14 @@ def test_a_delay_longer_than_a_candle_is_no_harm() -> None:
     """It is due once a candle all the same."""
     trigger = AtClose(60, 90.0, 0.0)
     assert trigger.get_next_fire_time(None, NOW) == datetime(2026, 11, 18, 13, 37, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1, 30.0, 60])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.7, 5.0])
+def test_a_time_at_which_it_is_due_is_followed_by_another(seconds: float, delay: float) -> None:
+    """To the microsecond, or a scheduler would find it due again and again."""
+    trigger, due = AtClose(seconds, delay), NOW
+    for _ in range(1000):
+        before, due = due, trigger.get_next_fire_time(None, due)
+        assert due > before
+    assert (due - NOW).total_seconds() == pytest.approx(1000 * seconds, abs=seconds)

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -186,7 +186,6 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     from apscheduler.executors.pool import ThreadPoolExecutor as Pool  # noqa: PLC0415 - 100 ms, for those who schedule
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415
     from apscheduler.triggers.base import BaseTrigger  # noqa: PLC0415
-    from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415
 
     collector = Collector(config, health, stop or threading.Event(), clock, budget=_BUDGET)
     tasks = tasks_of(config)
@@ -195,19 +194,20 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
         executors={name: Pool(1) for name in (CHECK_JOB, *waiting)}, timezone=UTC, logger=_quiet_logger()
     )
     at_once = DueAtOnce(partial(make_due, scheduler), check_every)
+    BaseTrigger.register(AtClose)
     _Events(scheduler, collector, {task.key: task for task in tasks}, at_once).subscribe()
     if health is not None:
         health.expect_only({task.key: (task.job.seconds, _max_age(task.job)) for task in tasks})
         scheduler.add_job(
             _check,
-            IntervalTrigger(seconds=check_every, timezone=UTC),
+            AtClose(check_every),
             args=(health, ticked),
             id=CHECK_JOB,
             name="check",
             executor=CHECK_JOB,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=check_every),
             **_NEVER_SKIPPED,
         )
-    BaseTrigger.register(AtClose)
     for task in tasks:
         scheduler.add_job(
             collector.run,

@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = ["AtClose"]
 
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _WEEK: Final = 604_800
 _MONDAY: Final = 4 * 86_400  # the first Monday of 1970
 
@@ -13,15 +14,16 @@ _MONDAY: Final = 4 * 86_400  # the first Monday of 1970
 class AtClose:
     """A trigger of APScheduler: a while after each close of a candle, whenever the process began.
 
-    Its own interval trigger counts from the last run, so a first run at once would shift all that follow.
+    Its own interval trigger counts from the last run, so a first run at once would shift all that follow; and it counts
+    every run that was missed, for minutes where a clock began in 1970 and is set right.
 
     Parameters
     ----------
-    seconds : int
+    seconds : float
         Length of a candle. Weeks begin on Monday, all else counts from 1970.
-    delay : float
+    delay : float, optional
         Seconds after the close, because exchanges finish a candle a little late.
-    jitter : float
+    jitter : float, optional
         Seconds up to which a run is later by chance; half a candle at most.
 
     Examples
@@ -31,9 +33,9 @@ class AtClose:
     datetime.datetime(2026, 11, 18, 14, 0, 5, tzinfo=datetime.timezone.utc)
     """
 
-    def __init__(self, seconds: int, delay: float, jitter: float) -> None:
-        self._seconds = seconds
-        self._offset = delay + (_MONDAY if seconds % _WEEK == 0 else 0)
+    def __init__(self, seconds: float, delay: float = 0.0, jitter: float = 0.0) -> None:
+        self._period = timedelta(seconds=seconds)
+        self._first = _EPOCH + timedelta(seconds=delay + (_MONDAY if seconds % _WEEK == 0 else 0))
         self._jitter = min(jitter, seconds / 2)
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
@@ -51,7 +53,7 @@ class AtClose:
         datetime
             In UTC.
         """
-        after = max(now, previous_fire_time or now).timestamp() - self._offset
-        due = (after // self._seconds + 1) * self._seconds + self._offset
+        after = max(now, previous_fire_time or now)
+        due = self._first + ((after - self._first) // self._period + 1) * self._period
         late = random.uniform(0, self._jitter)  # noqa: S311 - spreads load, guards nothing
-        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=due + late)
+        return due + timedelta(seconds=late)
