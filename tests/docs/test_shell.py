@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dccd.candles import CandleStore, Series
-from dccd.daemon import AlertConfig, HealthMonitor
+from dccd.daemon import AlertConfig, CollectorConfig, HealthMonitor, HistoJob, StorageConfig, run_once
 from dccd.testing import LoopbackExchange, WebhookReceiver, candle
 
 ROOT = Path(__file__).parents[2]
@@ -61,8 +61,9 @@ def machine(tmp_path: Path) -> Iterator[dict[str, str]]:
     with LoopbackExchange() as exchange, WebhookReceiver() as webhook:
         with HealthMonitor(data, AlertConfig()) as monitor:
             monitor.record_success("kraken", "BTC/USD", rows=720)
+            missing = HistoJob(exchange="binance", pairs=("NO/SUCH",), base_url=exchange.url)
             for _ in range(2):
-                monitor.record_failure("binance", "NO/SUCH", error="SourceRefusedError: binance: NO/SUCH: BadSymbol")
+                run_once(CollectorConfig(storage=StorageConfig(local_path=data), histo_jobs=(missing,)), monitor)
             monitor.record_success("binance", "BTC/USDT", rows=500)
         host = webhook.url.partition("/hook")[0].rpartition(":")[0]
         yield {
