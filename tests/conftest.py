@@ -38,6 +38,9 @@ class Isolation:
         os.chdir(directory)
         os.environ.clear()
         os.environ.update(environment)
+        for thread in threading.enumerate():
+            if thread.name.startswith("dccd"):  # one that closing did not wait for would log in the next test
+                thread.join(10)
         left_behind = _restore(loggers)
         if (health := sys.modules.get("dccd.daemon.health")) is not None:
             health.close_all()  # so that one test's omission is its failure alone

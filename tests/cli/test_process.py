@@ -207,7 +207,7 @@ def test_what_is_owed_survives_a_reload_and_is_sent_before_the_end(place: Place,
     exchange.fail("BTC/USDT", status=400, body={"code": -1121, "msg": "Invalid symbol."})
     place.write("BTC/USDT", more="[alerts]\nmax_consecutive_errors = 1\n")
     daemon = place.start()
-    daemon.read_until("is refused")
+    until(lambda: any(metrics.errors_count for metrics in read_metrics(place.data).values()))
     with WebhookReceiver() as receiver:
         alerts = f'webhook_url = "{receiver.url}"\ngroup_window = "1h"\n'
         place.write("BTC/USDT", more=f"[alerts]\nmax_consecutive_errors = 1\n{alerts}")
