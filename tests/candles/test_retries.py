@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from dccd.candles.retries import Retries, TransientError, parse_retry_after
+from dccd.candles.retries import Retries, TransientError
 from dccd.errors import SourceUnavailableError
 from dccd.testing import ManualClock
 
@@ -70,24 +70,3 @@ def test_other_errors_pass_at_once() -> None:
     with pytest.raises(KeyError):
         Retries(clock, threading.Event()).call("x", broken)
     assert clock.waits == ()
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("nan", None),
-        ("inf", None),
-        ("0", 0.0),
-        ("1.5", 1.5),
-        ("-3", 0.0),
-        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
-        ("Tue, 14 Nov 2023 22:13:50 -0000", 30.0),
-        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
-    """What says nothing is as if it were absent."""
-    assert parse_retry_after(value, now=1_700_000_000) == seconds

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from dccd.daemon.alerts.bounded import make_session
-from dccd.daemon.alerts.sending import NotSentError, Sender, retry_after
+from dccd.daemon.alerts.sending import NotSentError, Sender
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 BODY = b'{"text": "hello"}'
@@ -121,13 +121,6 @@ def test_a_wait_that_makes_no_sense_is_ours_to_choose(
     sender.post(receiver.url, BODY, HEADERS)
     (wait,) = clock.waits
     assert 0 <= wait <= 1
-
-
-def test_a_date_that_is_past_is_no_wait() -> None:
-    """Nor is a negative number."""
-    assert retry_after({"retry-after": formatdate(0, usegmt=True)}, now=1e9) == 0
-    assert retry_after({"RETRY-AFTER": "-5"}, now=0) == 0
-    assert retry_after({}, now=0) is None
 
 
 def test_a_connection_that_breaks_is_tried_again(receiver: WebhookReceiver, sender: Sender) -> None:

@@ -9,10 +9,11 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from dccd.candles.retries import Retries, TransientError, parse_retry_after
+from dccd.candles.retries import Retries, TransientError
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.errors import MissingExtraError, SourceRefusedError, SourceUnavailableError
 from dccd.redact import redact
+from dccd.retry_after import parse_retry_after
 
 __all__ = ["CcxtClient", "ccxt_exchanges"]
 

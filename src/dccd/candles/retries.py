@@ -1,11 +1,8 @@
 """Ask again what failed for now, within a budget of tries and of time."""
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -14,7 +11,7 @@ from dccd.clock import Clock
 from dccd.errors import RateLimitedError, SourceUnavailableError
 from dccd.units import format_duration
 
-__all__ = ["Retries", "TransientError", "parse_retry_after"]
+__all__ = ["Retries", "TransientError"]
 
 T = TypeVar("T")
 
@@ -39,39 +36,6 @@ class TransientError(Exception):
         self.reason = reason
         self.wait = wait
         self.limited = limited
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return how many seconds a ``Retry-After`` header asks to wait.
-
-    Parameters
-    ----------
-    value : str or None
-        The header: seconds or an HTTP date.
-    now : float
-        Unix seconds.
-
-    Returns
-    -------
-    float or None
-        Zero or more; None where the header is absent or says nothing.
-
-    Examples
-    --------
-    >>> parse_retry_after("30", now=0.0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=15.0)
-    (30.0, 45.0)
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 @dataclass(frozen=True, slots=True)

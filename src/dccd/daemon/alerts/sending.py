@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +14,12 @@ from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.alerts.bounded import bounded
 from dccd.redact import redact
+from dccd.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["CUT", "NotSentError", "Sender", "retry_after"]
+__all__ = ["CUT", "NotSentError", "Sender"]
 
 ATTEMPTS: Final = 5
 BUDGET: Final = 60.0
@@ -175,15 +175,15 @@ class Sender:
                 ) as response,
             ):
                 answer = response.raw.read(_ANSWER_LIMIT, decode_content=False) or b""
-                status, given = response.status_code, dict(response.headers)
+                status, asked = response.status_code, response.headers.get("Retry-After")
         except Exception as error:  # noqa: BLE001 - whatever requests, urllib3 and the system make of it
             raise _classify(error, is_over=over.is_set()) from None
         # A cut looks like an end to those who read: only a success in the status line is beyond doubt.
         if over.is_set() and (service in _BODY_COUNTS or not 200 <= status < 300):  # noqa: PLR2004
             raise NotSentError(CUT, retryable=True)
-        self._judge(status, given, answer.decode("utf-8", "replace").strip(), service)
+        self._judge(status, asked, answer.decode("utf-8", "replace").strip(), service)
 
-    def _judge(self, status: int, headers: Mapping[str, str], answer: str, service: str) -> None:
+    def _judge(self, status: int, asked: str | None, answer: str, service: str) -> None:
         if 200 <= status < 300:  # noqa: PLR2004
             if service == "slack" and answer != "ok":
                 reason = f"HTTP {status}, but not Slack's ok"
@@ -193,7 +193,7 @@ class Sender:
                 raise NotSentError(reason, retryable=True)
             return
         retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
-        wait = retry_after(headers, self.clock.time()) if retryable else None
+        wait = parse_retry_after(asked, self.clock.time()) if retryable else None
         raise NotSentError(_status(status), retryable=retryable, wait=wait, gone=status in _GONE)
 
     def _sleep(self, seconds: float) -> None:
@@ -215,39 +215,6 @@ class _Wait(tenacity.wait.wait_base):
         if isinstance(error, NotSentError) and error.wait is not None:
             return error.wait
         return self._backoff(retry_state)
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that a server asks to wait.
-
-    Parameters
-    ----------
-    headers : mapping of str to str
-        Of its answer.
-    now : float
-        The time, Unix seconds.
-
-    Returns
-    -------
-    float or None
-        Zero or more; None where it does not say, or makes no sense.
-
-    Examples
-    --------
-    >>> retry_after({"Retry-After": "2"}, now=0.0)
-    2.0
-    >>> retry_after({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=50.0)
-    10.0
-    """
-    value = {name.lower(): text for name, text in headers.items()}.get("retry-after", "").strip()
-    try:
-        wait = float(value)
-    except ValueError:
-        try:
-            wait = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(0.0, wait) if wait == wait and wait != float("inf") else None  # noqa: PLR0124 - NaN
 
 
 def _classify(error: Exception, *, is_over: bool) -> NotSentError:
