@@ -211,7 +211,7 @@ def test_what_is_inactive_is_said() -> None:
         ({"next_try_at": NOW + 240}, "owed:    2 notices, next try in 4m"),
         ({"next_try_at": NOW - 1}, "owed:    2 notices, next try now"),
         ({"notices_owed": 1, "next_try_at": NOW + 240}, "owed:    1 notice, next try in 4m"),
-        ({"next_try_at": None}, "owed:    2 notices, and nobody is left to tell"),
+        ({"next_try_at": None}, "owed:    2 notices; no destination is set here"),
         (
             {"next_try_at": NOW, "daemon": DaemonView("unseen")},
             "owed:    2 notices, sent when a daemon or monitor runs",

@@ -281,7 +281,7 @@ def _alert_lines(overview: "Overview") -> list[Text]:
 def _owed(overview: "Overview") -> str:
     count = f"{overview.notices_owed} {'notice' if overview.notices_owed == 1 else 'notices'}"
     if overview.next_try_at is None:
-        return f"{count}, and nobody is left to tell"
+        return f"{count}; no destination is set here"
     if overview.daemon.state not in {"running", "hung", "stopping"}:
         return f"{count}, sent when a daemon or monitor runs"
     wait = overview.next_try_at - overview.at

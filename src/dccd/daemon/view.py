@@ -193,7 +193,7 @@ class Overview:
     notices_owed : int
         Notices that some destination has not got.
     next_try_at : float or None
-        When the next of them is tried; None where none is owed, or nobody is left to tell.
+        When the next of them is tried; None where none is owed, or no destination is set.
     """
 
     at: float

@@ -129,7 +129,7 @@ def _alerts(overview: "Overview") -> tuple[str, str, str]:
 
 def _owed(overview: "Overview") -> str:
     if overview.next_try_at is None:
-        return f"{overview.notices_owed}, and nobody is left to tell"
+        return f"{overview.notices_owed}; no destination is set here"
     wait = overview.next_try_at - overview.at
     return f"{overview.notices_owed}, next try {'now' if wait <= 0 else f'in {format_duration(wait)}'}"
 
