@@ -102,3 +102,15 @@ def test_what_raises_in_between_gives_the_lock_back(tmp_path: Path) -> None:
     del lock
     with file_lock(path, timeout=0):
         pass
+
+
+def test_a_lock_that_is_given_back_twice_is_nobody_elses(tmp_path: Path) -> None:
+    """Though the next one to open a file has its descriptor."""
+    first, second = file_lock(tmp_path / "a.lock", timeout=0), file_lock(tmp_path / "b.lock", timeout=0)
+    with first:
+        pass
+    with second:
+        first.release()
+        assert is_locked(tmp_path / "b.lock")
+    second.release()
+    assert not is_locked(tmp_path / "b.lock")

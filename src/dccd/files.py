@@ -9,10 +9,11 @@ from pathlib import Path
 from stat import S_ISLNK
 from typing import Final, NamedTuple
 
-from dccd.locks import file_lock
+from dccd.locks import FileLock, file_lock
 from dccd.system import SYSTEM, System
 
 __all__ = [
+    "FileLock",
     "Replacement",
     "Signature",
     "describe",

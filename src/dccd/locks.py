@@ -5,23 +5,34 @@ import os
 import sys
 import time
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+from weakref import ref
 
 from dccd.system import SYSTEM, System
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["file_lock", "is_locked"]
+__all__ = ["FileLock", "file_lock", "is_locked"]
 
 _POLL: Final = 0.001  # at filelock's own 50 ms two busy processes starve each other
 _PRIVATE: Final = 0o600
 _UNKNOWN: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP})
-_held: Final[set[int]] = set()
+# By descriptor. A signal handler that raises may keep a lock from being given back; then it is once it is dropped.
+_held: Final[dict[int, "ref[_Flock]"]] = {}
 
 
-def file_lock(path: Path, timeout: float, *, system: System = SYSTEM) -> AbstractContextManager[object]:
+class FileLock(AbstractContextManager[object], Protocol):
+    """A context in which no other process and no other thread is."""
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        ...
+
+
+def file_lock(path: Path, timeout: float, *, system: System = SYSTEM) -> FileLock:
     """Return a lock between processes and between threads, not reentrant.
 
     Parameters
@@ -35,7 +46,7 @@ def file_lock(path: Path, timeout: float, *, system: System = SYSTEM) -> Abstrac
 
     Returns
     -------
-    context manager
+    FileLock
         For one use.
     """
     return _portable(path, timeout) if sys.platform == "win32" else _Flock(path, timeout, system)
@@ -80,10 +91,10 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _portable(path: Path, timeout: float) -> AbstractContextManager[object]:
-    from filelock import FileLock  # noqa: PLC0415 - 15 ms that only Windows and odd file systems cost
+def _portable(path: Path, timeout: float) -> FileLock:
+    import filelock  # noqa: PLC0415 - 15 ms that only Windows and odd file systems cost
 
-    return FileLock(path, timeout=timeout, poll_interval=_POLL, mode=_PRIVATE, thread_local=False)
+    return filelock.FileLock(path, timeout=timeout, poll_interval=_POLL, mode=_PRIVATE, thread_local=False)
 
 
 class _Flock:
@@ -93,8 +104,8 @@ class _Flock:
         self._path = path
         self._timeout = timeout
         self._system = system
-        self._descriptor: int | None = None
-        self._stand_in: AbstractContextManager[object] | None = None
+        self._held: tuple[int, System, ref[_Flock]] | None = None
+        self._stand_in: FileLock | None = None
 
     def __enter__(self) -> None:
         until = time.monotonic() + self._timeout
@@ -107,17 +118,20 @@ class _Flock:
             time.sleep(_POLL)
 
     def __exit__(self, *_: object) -> None:
-        if self._stand_in is not None:
-            self._stand_in.__exit__(None, None, None)
-        self._release()
+        self.release()
 
-    def __del__(self) -> None:
-        self._release()  # a signal handler that raised between taking the lock and entering the context
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._stand_in is not None:
+            self._stand_in.release()
+        if self._held is not None:
+            _give_back(*self._held)
+            self._held = None
 
     def _try(self) -> bool:
         descriptor = self._system.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
-        self._descriptor = descriptor
-        _held.add(descriptor)
+        held = _held[descriptor] = ref(self, partial(_give_back, descriptor, self._system))
+        self._held = (descriptor, self._system, held)
         locked = False
         try:
             # A file that somebody removed between the two calls is a lock that nobody else will find.
@@ -128,21 +142,20 @@ class _Flock:
             self._stand_in = _portable(self._path, self._timeout)
         finally:
             if not locked:
-                self._release()
+                self.release()
         return locked
 
-    def _release(self) -> None:
-        descriptor = self._descriptor
-        if descriptor not in _held:  # as in a child that was forked while the lock was held
-            return
-        try:
-            with suppress(OSError):  # closing unlocks too, unless a child has the file open
-                self._system.unlock(descriptor)
-        finally:
-            self._descriptor = None
-            _held.discard(descriptor)
-            with suppress(OSError):  # it is closed all the same
-                self._system.close(descriptor)
+
+def _give_back(descriptor: int, system: System, held: "ref[_Flock]") -> None:
+    if _held.get(descriptor) is not held:  # as in a child that was forked while the lock was held
+        return
+    try:
+        with suppress(OSError):  # closing unlocks too, unless a child has the file open
+            system.unlock(descriptor)
+    finally:
+        del _held[descriptor]
+        with suppress(OSError):  # it is closed all the same
+            system.close(descriptor)
 
 
 def _leave_locks_to_parent() -> None:

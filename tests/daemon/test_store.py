@@ -353,6 +353,30 @@ def test_a_call_in_the_middle_of_a_commit_of_its_own_thread_waits_for_nobody(dir
     assert on_disk(directory) == {"a": 1, "b": 1}
 
 
+def test_a_call_in_the_middle_of_a_snapshot_of_its_own_thread_disturbs_nothing(path: Path) -> None:
+    """As a signal handler makes it while the program looks, and a disk that was away is back with other records."""
+    store = MetricsStore(path.parent)
+    store.update({"a": add})
+    path.parent.rename(path.parent.with_name("away"))
+    path.parent.write_text("in the way")
+    inner: list[object] = []
+
+    def interrupted(record: JobRecord) -> JobRecord:
+        if path.exists() and not inner:
+            inner.extend([rows(store), store.update({"a": add, "b": add})])
+        return add(record)
+
+    for change in (interrupted, partial(add, rows=10)):
+        store.update({"a": change})
+    path.parent.unlink()
+    path.parent.with_name("away").rename(path.parent)
+    MetricsStore(path.parent).update({"a": partial(add, rows=100)})
+    assert rows(store) == 112
+    assert inner == [101, {}]
+    store.update({"a": partial(add, rows=1000)})
+    assert on_disk(path.parent) == {"a": 1113, "b": 1}
+
+
 def test_a_record_that_json_cannot_hold_harms_no_other(directory: Path) -> None:
     """A number that is not finite is refused once, and not again with each commit to come."""
     store = MetricsStore(directory)

@@ -4,7 +4,6 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -142,7 +141,7 @@ class MetricsFile:
         self._seen: files.Signature | None = None
         self._attempt: _Attempt | None = None
 
-    def lock(self, timeout: float) -> AbstractContextManager[object]:
+    def lock(self, timeout: float) -> files.FileLock:
         """Return the lock under which to refresh and write.
 
         Parameters
@@ -152,7 +151,7 @@ class MetricsFile:
 
         Returns
         -------
-        context manager
+        FileLock
             For one use.
         """
         return files.file_lock(self._lock_path, timeout, system=self._system)

@@ -138,6 +138,7 @@ class MetricsStore:
         self.directory: Path = make_directory(directory)
         self.fsync = fsync
         self._leader: int | None = None
+        self._looker: int | None = None
         self._forget()
         self._file = self._open(clock, system)
         self._speak()
@@ -160,15 +161,16 @@ class MetricsStore:
         -------
         dict of str to JobRecord
             The changed records. They are on the disk unless `fault` says otherwise. Empty for a call out of a commit
-            of the same thread, as a signal handler may make it; its changes are committed next.
+            or a snapshot of the same thread, as a signal handler may make it; its changes are committed next.
         """
         ticket = _Ticket(changes)
-        if self._leader == ticket.thread:
+        if ticket.thread in (self._leader, self._looker):
             self._queue.append(ticket)
             return {}
         try:
-            with self._turn:
-                self._queue.append(ticket)
+            with self._lock:
+                if changes:
+                    self._queue.append(ticket)
                 while self._leader is not None and not ticket.done:
                     self._turn.wait(_LOST_WORD)
                 if ticket.done:
@@ -179,8 +181,9 @@ class MetricsStore:
             # A signal handler that raises comes here too: a leader that is gone would stop all others.
             if self._leader == ticket.thread:
                 self._leader = None
-                with self._turn:
+                with self._lock:
                     self._turn.notify_all()
+        self._catch_up(ticket.thread)
         self._speak()
         return ticket.result()
 
@@ -204,12 +207,19 @@ class MetricsStore:
         dict of str to JobRecord
             The caller's own.
         """
+        thread = threading.get_ident()
         with self._commit_lock:
-            if self._leader != threading.get_ident():  # not so in a signal handler in the middle of a commit
+            if thread in (self._leader, self._looker):  # a signal handler in the middle of either
+                return self._known()
+            self._looker = thread
+            try:
                 self._look()
-            merged = self._file.records.all() | self._overlay
+                known = self._known()
+            finally:
+                self._looker = None
+        self._catch_up(thread)
         self._speak()
-        return {key: record for key, record in merged.items() if record is not None}
+        return known
 
     def renew(self) -> None:
         """Begin anew in the child of a fork."""
@@ -223,8 +233,10 @@ class MetricsStore:
         self._fault: str | None = None
         self._said: list[tuple[int, str]] = []
         self._queue: list[_Ticket] = []
-        self._turn = threading.Condition()
-        self._leader = None
+        # Not the context of the condition: a signal handler may raise in it, and leave the lock taken.
+        self._lock = threading.RLock()
+        self._turn = threading.Condition(self._lock)
+        self._leader = self._looker = None
         self._commit_lock = threading.RLock()
 
     def _open(self, clock: Clock, system: System) -> MetricsFile:
@@ -248,20 +260,32 @@ class MetricsStore:
                 self._start_again()
         self._apply_rest()
 
+    def _known(self) -> dict[str, JobRecord]:
+        merged = self._file.records.all() | self._overlay
+        return {key: record for key, record in merged.items() if record is not None}
+
+    def _catch_up(self, thread: int) -> None:
+        """Commit what a signal handler recorded in the middle of something."""
+        if self._has_queued(thread):
+            self.update({})
+
+    def _has_queued(self, thread: int) -> bool:
+        return any(ticket.thread == thread for ticket in self._queue)
+
     def _lead(self, own: int) -> None:
         """Commit for all who wait; what comes from this very thread meanwhile cannot wait for itself."""
-        while True:
-            batch, self._queue = self._queue, []
-            with self._commit_lock:
-                self._commit(batch)
-            if not any(ticket.thread == own for ticket in self._queue):
-                return
+        with self._commit_lock:
+            self._commit()
+            while self._has_queued(own):
+                self._commit()
 
-    def _commit(self, batch: list[_Ticket]) -> None:
-        self._pending += [ticket for ticket in batch if ticket.changes]
+    def _commit(self) -> None:
+        self._pending += self._queue  # no call between the two, in which a signal handler could raise
+        batch, self._queue = self._queue, []
+        lock = self._file.lock(LOCK_TIMEOUT if self._fault is None else _IMPATIENCE)
         try:
             self._file.arrive()
-            with self._file.lock(LOCK_TIMEOUT if self._fault is None else _IMPATIENCE):
+            with lock:
                 self._write()
         except TimeoutError:
             self._fail(f"another process holds the lock of {self._file.path}: stop it if it hangs")
@@ -272,6 +296,7 @@ class MetricsStore:
                 self._fault = None
                 self._said.append((logging.WARNING, f"{self._file.path} is written again; nothing was lost"))
         finally:
+            lock.release()  # where a signal handler raised on the way out
             self._take_news(self._file)
             self._apply_rest()
             for ticket in batch:
