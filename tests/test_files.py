@@ -90,6 +90,12 @@ def test_a_signature_tells_one_file_from_the_next(tmp_path: Path) -> None:
     assert files.replace(path, b"22") != first
 
 
+def test_a_directory_has_no_signature(tmp_path: Path) -> None:
+    """Nor has anything else that is no file."""
+    with pytest.raises(FileExistsError):
+        files.signature(tmp_path)
+
+
 def test_what_is_set_aside_keeps_its_content_and_replaces_nothing(tmp_path: Path) -> None:
     """Names are of the time, and numbered within a second."""
     path = tmp_path / "a"
@@ -106,7 +112,8 @@ def test_what_is_set_aside_keeps_its_content_and_replaces_nothing(tmp_path: Path
     [
         (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), "the disk is full"),
         (OSError(errno.EROFS, "Read-only file system"), "read-only"),
-        (OSError(errno.ELOOP, "Too many levels of symbolic links"), "Too many levels"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links"), "in a circle"),
+        (OSError(errno.ENXIO, "No such device or address"), "No such device"),
         (OSError("no number"), "OSError"),
     ],
 )

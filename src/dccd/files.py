@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 from typing import Final, NamedTuple
 
 from dccd.locks import FileLock, file_lock
@@ -36,7 +36,9 @@ _ADVICE: Final = {
     errno.EACCES: "permission denied: let this user write there",
     errno.EPERM: "permission denied: let this user write there",
     errno.ENOENT: "no such directory: create it, or mount its disk",
+    errno.EEXIST: "something else has its name: move it away",
     errno.ENOTDIR: "a part of the path is a file: move it away",
+    errno.ELOOP: "symbolic links lead in a circle: mend them",
     errno.ENAMETOOLONG: "the path is too long: choose a directory nearer to the root",
     errno.ENODEV: "another disk is in its place: mount the one that was there",
     errno.EIO: "the disk reports an I/O error: check it",
@@ -53,11 +55,14 @@ class Signature(NamedTuple):
 
 
 def signature(path: Path | str, system: System = SYSTEM) -> Signature | None:
-    """Return the signature of a file, or None where there is none."""
+    """Return the signature of a file, or None where there is none; raise `OSError` if something else is there."""
     try:
-        return _signature(system.stat(path))
+        stat = system.stat(path)
     except FileNotFoundError:
         return None
+    if not S_ISREG(stat.st_mode):  # a pipe would be waited for, a device replaced
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return _signature(stat)
 
 
 def _signature(stat: os.stat_result) -> Signature:

@@ -462,6 +462,48 @@ def test_a_directory_that_cannot_be_used_is_an_error_in_one_line(tmp_path: Path,
     assert logging.getLogger().handlers == before
 
 
+@pytest.mark.parametrize("place", ["~nobody-has-this-name/data", "null\0byte", "dangling", "circle"])
+def test_a_path_that_leads_nowhere_is_an_error_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A home that is not known, what no path may hold, links to nothing or to themselves."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dangling").symlink_to("nothing")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(StorageError) as caught:
+        HealthMonitor(place, AlertConfig())
+    assert "\n" not in str(caught.value)
+    assert "see the system's log" not in str(caught.value)
+    assert "cannot be used: " in str(caught.value)
+
+
+class Broken(logging.Handler):
+    """A handler of the program that raises, as none should."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_handler_that_raises_does_not_reach_the_job(tmp_path: Path) -> None:
+    """Its outcome counts, and nothing says that it does not."""
+    broken, root = Broken(), logging.getLogger()
+    with HealthMonitor(tmp_path, AlertConfig()) as monitor:
+        root.addHandler(broken)
+        try:
+            monitor.record_failure("kraken", "BTC/USD", error="E: x")
+            monitor.record_success("kraken", "ETH/USD", rows=-1, duration=float("nan"))
+            (tmp_path / ".dccd" / "metrics.json").write_text("damage")
+            monitor.record_success("kraken", "ETH/USD", rows=2)
+        finally:
+            root.removeHandler(broken)
+        assert {key: (job.runs, job.rows_collected) for key, job in monitor.get_metrics().items()} == {
+            "kraken/BTC/USD": (1, 0),
+            "kraken/ETH/USD": (2, 2),
+        }
+    assert "could not be recorded" not in (tmp_path / ".dccd" / "dccd.log").read_text()
+
+
 def test_a_disk_that_goes_away_raises_nothing_and_is_told(tmp_path: Path) -> None:
     """Records wait in memory; the monitor says so and writes them when it is back."""
     data = tmp_path / "data"

@@ -258,6 +258,21 @@ def test_a_full_disk_and_one_made_read_only_are_survived(disk: Path, capsys: pyt
         handler.end()
 
 
+def test_a_descriptor_that_was_closed_is_opened_anew(tmp_path: Path, small: SharedRotatingFileHandler) -> None:
+    """A program that becomes a daemon closes all it has; ending the handler raises nothing then."""
+
+    def close() -> None:
+        assert small.stream is not None
+        os.close(small.stream.fileno())
+
+    for number in (1, 2):
+        close()
+        emit(small, number)
+    assert (tmp_path / "a.log").read_text() == "line 0001\nline 0002\n"
+    close()
+    small.end()
+
+
 def test_a_record_that_comes_after_the_end_opens_nothing(tmp_path: Path) -> None:
     """A thread may be on its way to a handler while another takes it away."""
     handler = SharedRotatingFileHandler(tmp_path / "a.log")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import stat
 import threading
@@ -524,6 +525,26 @@ def test_links_stay_and_what_they_point_to_is_written(path: Path, tmp_path: Path
     assert set(json.loads(elsewhere.read_bytes())) == {"a"}
     assert [file for file in tmp_path.rglob("*") if file.is_symlink()] == links
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_file_is_neither_waited_for_nor_replaced(path: Path, linked: bool) -> None:
+    """A pipe would be read for ever, and behind a link may be a device."""
+    pipe = path.with_name("pipe") if linked else path
+    os.mkfifo(pipe)
+    if linked:
+        path.symlink_to(pipe)
+    with pytest.raises(StorageError, match="something else has its name"):
+        MetricsStore(path.parent)
+    with pytest.raises(StorageError, match="something else has its name"):
+        read_records(path.parent.parent)
+    path.unlink()
+    store = MetricsStore(path.parent)
+    path.symlink_to(pipe) if linked else os.mkfifo(path)
+    store.update({"a": add})
+    assert "something else" in (fault_of(store) or "\n no fault")
+    assert rows(store) == 1
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_a_damaged_file_behind_a_link_is_set_aside_where_it_is(path: Path, tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from dccd import files
 from dccd.clock import Clock
 from dccd.daemon import logs, outcomes, stores
 from dccd.daemon.alerts.outbox import Outbox
@@ -21,6 +22,7 @@ from dccd.daemon.policy import advance, announce, expect
 from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, make_directory, read_records
 from dccd.daemon.watchdog import Heartbeat, Watchdog
 from dccd.daemon.worker import Worker
+from dccd.errors import StorageError
 from dccd.forks import ForkLock
 from dccd.redact import hide_secrets
 
@@ -492,7 +494,7 @@ class HealthMonitor:
         self.close()
 
     def _start(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", options: Options) -> None:
-        self._local_path = Path(local_path).expanduser().absolute()
+        self._local_path = _whole(local_path)
         self._alerts = alerts
         self._options = options
         self._closing = ForkLock()
@@ -540,13 +542,15 @@ class HealthMonitor:
 
     def _record(self, key: str, outcome: Outcome, level: int = logging.WARNING) -> None:
         # The job being watched comes first: whatever goes wrong here is logged and ends here.
-        try:
-            now = round(self._options.clock.time(), 3)
-            change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
-            after = self._update({key: change})
-            _log(key, outcome, after.get(key), level)
-        except Exception as error:  # noqa: BLE001 - its text may be anything
-            logger.error("an outcome of %s could not be recorded: %s", key, outcomes.describe(error))  # noqa: TRY400
+        with suppress(Exception):  # of a handler of the program's own, that raises
+            try:
+                now = round(self._options.clock.time(), 3)
+                change = partial(advance, outcome=outcome, alerts=self._alerts, now=now)
+                after = self._update({key: change})
+            except Exception as error:  # noqa: BLE001 - its text may be anything
+                logger.error("an outcome of %s could not be recorded: %s", key, outcomes.describe(error))  # noqa: TRY400
+            else:
+                _log(key, outcome, after.get(key), level)
 
     def _update(self, changes: Mapping[str, "Transition"]) -> dict[str, JobRecord]:
         after = self._store.update(changes) if changes else {}
@@ -578,6 +582,16 @@ class HealthMonitor:
             self._undo.close()
             if has_ended:  # a request left behind may still be logged, with its address
                 self._secrets.close()
+
+
+def _whole(local_path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(local_path).expanduser().absolute()
+    except RuntimeError:
+        msg = f"{local_path} cannot be used: there is no home directory for it; give the whole path"
+    except OSError as error:
+        msg = f"{local_path} cannot be used: {files.describe(error)}"
+    raise StorageError(msg) from None
 
 
 def _log(key: str, outcome: Outcome, after: JobRecord | None, level: int) -> None:

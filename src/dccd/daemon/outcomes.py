@@ -3,6 +3,7 @@
 import logging
 import math
 import operator
+from contextlib import suppress
 from typing import Final
 
 from dccd.daemon.codec import LATEST
@@ -65,7 +66,7 @@ def count(rows: object, key: str) -> int:
         value = -1
     if 0 <= value <= _MOST:
         return value
-    logger.warning("%s: rows is no count (%s); taken as 0", key, type(rows).__name__)
+    _warn("%s: rows is no count (%s); taken as 0", key, type(rows).__name__)
     return 0
 
 
@@ -94,5 +95,10 @@ def number(value: object, what: str, key: str) -> float | None:
         seconds = math.nan
     if math.isfinite(seconds) and seconds <= LATEST:
         return round(max(0.0, seconds), 3)
-    logger.warning("%s: %s is no number of seconds; ignored", key, what)
+    _warn("%s: %s is no number of seconds; ignored", key, what)
     return None
+
+
+def _warn(message: str, *arguments: str) -> None:
+    with suppress(Exception):  # of a handler of the program's own
+        logger.warning(message, *arguments)

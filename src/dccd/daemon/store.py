@@ -68,6 +68,8 @@ def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
     """
     path = Path(local_path) / STATE_DIRECTORY / METRICS_FILE
     try:
+        if files.signature(path) is None:
+            return {}
         return Records(read_content(path.read_bytes()).records).all()
     except FileNotFoundError:
         return {}
@@ -99,10 +101,13 @@ def make_directory(directory: Path) -> Path:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        return directory.resolve()
     except OSError as error:
         msg = f"{directory} cannot be used: {files.describe(error)}"
         raise StorageError(msg) from None
-    return directory.resolve()
+    except ValueError:
+        msg = f"{str(directory)!r} cannot be used: a path has no null bytes"
+        raise StorageError(msg) from None
 
 
 class MetricsStore:
@@ -365,4 +370,5 @@ class MetricsStore:
                 level, text = self._said.pop(0)
             except IndexError:
                 return
-            logger.log(level, text)
+            with suppress(Exception):  # of that handler
+                logger.log(level, text)

@@ -53,7 +53,8 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         self._has_ended = True  # a thread may still be on its way here
         self.acquire()
         try:
-            self.close()
+            with suppress(OSError):  # somebody else may have closed its descriptor
+                self.close()
         finally:
             self.release()
 
@@ -125,10 +126,12 @@ class SharedRotatingFileHandler(RotatingFileHandler):
             except OSError:  # out of sight, but still open
                 return False
             else:
-                if os.path.samestat(there, os.fstat(stream.fileno())):
-                    return False
+                with suppress(OSError):  # a program that becomes a daemon closes all descriptors
+                    if os.path.samestat(there, os.fstat(stream.fileno())):
+                        return False
             self.stream = None  # opening may fail, and must not leave a closed one
-            stream.close()
+            with suppress(OSError):
+                stream.close()
         self.stream = self._open()
         return True
 
