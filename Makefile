@@ -1,7 +1,7 @@
 # Everything is in tools/dev.py, which also works where make is missing: python3 tools/dev.py --help
 PYTHON ?= python3
 
-.PHONY: run test docs lint bench dist lock clean
+.PHONY: run test soak docs lint bench dist lock clean
 
-run test docs lint bench dist lock clean:
+run test soak docs lint bench dist lock clean:
 	@$(PYTHON) tools/dev.py $@

@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="dccd demo; further arguments are passed on")
     commands.add_parser("test", help="all checks, pytest last; with arguments, pytest alone with these")
+    commands.add_parser("soak", help="the tests that break things, with many more runs; arguments go to pytest")
     commands.add_parser("docs", help="build the site into docs/build/html")
     commands.add_parser("lint", help="ruff, mypy and import-linter")
     commands.add_parser("dist", help="build the wheel and the source distribution, check them, try the wheel alone")
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("lock", help="rewrite requirements/ from pyproject.toml (needs uv)")
     commands.add_parser("clean", help="remove what tests and builds leave behind, but not .venv")
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command not in {"run", "test", "bench", "lock"}:
+    if rest and options.command not in {"run", "test", "soak", "bench", "lock"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     os.chdir(ROOT)
     if options.command in {"lock", "clean"}:
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     actions: dict[str, Callable[[], int]] = {
         "run": lambda: program(["dccd", "demo", *rest]),
         "test": lambda: test(rest),
+        "soak": lambda: soak(rest),
         "lint": lambda: finish(failed_steps(LINT)),
         "docs": docs,
         "bench": lambda: program(["python", "-m", "benchmarks", f"--pip={python_with_pip()}", *rest]),
@@ -162,6 +164,12 @@ def test(arguments: list[str]) -> int:
         say(f"FAILED: {', '.join(failed)}; pytest follows")
     say("== pytest")
     return program(["pytest", "--quiet"]) or bool(failed)
+
+
+def soak(arguments: list[str]) -> int:
+    """Run the fault tests with many more runs, each test for an hour at most unless it sets a bound of its own."""
+    ENVIRONMENT["DCCD_SOAK"] = "1"
+    return program(["pytest", "tests/faults", "--timeout=3600", "--durations=10", *arguments])
 
 
 def failed_steps(steps: dict[str, list[str]]) -> list[str]:

@@ -15,9 +15,10 @@ import pytest
 from dccd.daemon.store import METRICS_FILE, STATE_DIRECTORY, MetricsStore, read_records
 
 SOAK = bool(os.environ.get("DCCD_SOAK"))
-RUNS = 200 if SOAK else 40
-CALLS = 2000 if SOAK else 150
-LONGEST_LIFE = 0.1
+KILLS = 2000 if SOAK else 200
+ENDS = 200 if SOAK else 20
+CALLS = 5000 if SOAK else 1000  # on each of two jobs, from each of sixteen threads
+LONGEST_LIFE = 0.06
 LONGEST_END = 20
 
 # Forks a process for each line that it reads; so a run takes no time to import. Each counts rows of its own job and of
@@ -45,7 +46,7 @@ def live(name):
     store = MetricsStore(directory)
     if end == "handler":
         signal.signal(signal.SIGTERM, stop)
-    others = {f"other/{name}/{number}": add for number in range(int(name) % 4 * 100)}
+    others = {f"other/{number}": add for number in range(int(name) % 4 * 100)}
     store.update(others)
     os.write(notes, f"{name} begins\\n".encode())
     try:
@@ -135,6 +136,12 @@ def reader(directory: Path) -> Iterator[list[int]]:
         thread.join()
 
 
+def wait_for_more(journal: Path, known: int) -> None:
+    """Return once a process has written that it begins."""
+    while journal.stat().st_size == known:
+        threading.Event().wait(0.001)
+
+
 def told(journal: Path) -> dict[str, int]:
     """Return how often each process was told that its change is on the disk."""
     counts: dict[str, int] = {}
@@ -157,9 +164,13 @@ def test_kills_at_random_moments_lose_nothing_and_tear_nothing(directory: Path, 
     with nursery(directory, journal, "kill") as process, reader(directory) as seen:
         assert process.stdin is not None
         assert process.stdout is not None
-        for run in range(0, RUNS, 2):
+        for run in range(0, KILLS, 2):
+            known = journal.stat().st_size
             process.stdin.write(f"{run} {run + 1}\n")
-            for pid in map(int, process.stdout.readline().split()):
+            pids = list(map(int, process.stdout.readline().split()))
+            if run % 3:  # others die while they read the file, or before
+                wait_for_more(journal, known)
+            for pid in pids:
                 threading.Event().wait(chance.uniform(0, LONGEST_LIFE))
                 os.kill(pid, signal.SIGKILL)
             assert process.stdout.readline() == f"{signal.SIGKILL:d} {signal.SIGKILL:d}\n"
@@ -167,7 +178,7 @@ def test_kills_at_random_moments_lose_nothing_and_tear_nothing(directory: Path, 
             for name, count in promised.items():
                 assert there.get(f"own/{name}", 0) - count in {0, 1}, f"seed {seed}"
             assert there.get("all", 0) == sum(there.get(f"own/{name}", 0) for name in map(str, range(run + 2)))
-    assert len(promised) > RUNS / 4, f"seed {seed}"
+    assert len(promised) > KILLS / 4, f"seed {seed}"
     assert seen == sorted(seen)
     assert len(set(seen)) > 1
     MetricsStore(directory)
@@ -182,13 +193,12 @@ def test_a_process_that_is_told_to_end_ends_and_counts_exactly(directory: Path, 
     with nursery(directory, journal, "handler") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for run in range(RUNS // 2):
+        for run in range(ENDS):
             known = journal.stat().st_size
             process.stdin.write(f"{run}\n")
             pid = int(process.stdout.readline())
-            while journal.stat().st_size == known:
-                threading.Event().wait(0.001)
-            threading.Event().wait(chance.uniform(0, LONGEST_LIFE / 4))
+            wait_for_more(journal, known)
+            threading.Event().wait(chance.uniform(0, LONGEST_LIFE / 2))
             os.kill(pid, signal.SIGTERM)
             watch = threading.Timer(LONGEST_END, os.kill, (pid, signal.SIGKILL))
             watch.start()
@@ -206,7 +216,7 @@ def test_a_process_that_ends_by_a_signal_leaves_a_whole_file(directory: Path, tm
     with nursery(directory, journal, "default") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for run in range(RUNS // 4):
+        for run in range(ENDS // 2):
             process.stdin.write(f"{run}\n")
             pid = int(process.stdout.readline())
             threading.Event().wait(chance.uniform(0, LONGEST_LIFE))
