@@ -211,6 +211,28 @@ def test_a_disk_that_fills_within_a_line_costs_that_line_only(tmp_path: Path) ->
     assert "written again" in second
 
 
+def test_a_line_that_the_process_before_left_cut_off_is_ended(tmp_path: Path) -> None:
+    """As where it was killed on a full disk; an empty file is no line."""
+    for content in (b"", b"whole\n", b"cut o"):
+        (tmp_path / "a.log").write_bytes(content)
+        handler = SharedRotatingFileHandler(tmp_path / "a.log")
+        emit(handler, 1)
+        handler.end()
+        assert (tmp_path / "a.log").read_text().splitlines() == [*content.decode().splitlines(), "line 0001"]
+
+
+@posix
+def test_a_log_may_be_a_pipe(tmp_path: Path) -> None:
+    """Whoever links it to one reads each line."""
+    os.mkfifo(tmp_path / "a.log")
+    reader = os.open(tmp_path / "a.log", os.O_RDONLY | os.O_NONBLOCK)
+    handler = SharedRotatingFileHandler(tmp_path / "a.log")
+    emit(handler, 1, 2)
+    handler.end()
+    assert os.read(reader, 100) == b"line 0001\nline 0002\n"
+    os.close(reader)
+
+
 def does(name: str, *arguments: object) -> bool:
     """Run a command of the system if this user may; say whether it did what it should."""
     program = shutil.which(name)

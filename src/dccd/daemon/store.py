@@ -45,7 +45,8 @@ class _Ticket:
         """Return the changed records, or raise what a transition raised."""
         if self.error is not None:
             raise self.error
-        return self.after
+        after, self.after = self.after, {}  # the ticket may have to wait for the disk for hours
+        return after
 
 
 def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
@@ -351,7 +352,8 @@ class MetricsStore:
         except Exception as error:  # noqa: BLE001 - handed to the caller
             ticket.error = error
             return {}, {}
-        ticket.after = {key: record for key, record in after.items() if record is not None}
+        if not ticket.done:
+            ticket.after = {key: record for key, record in after.items() if record is not None}
         return after, texts
 
     def _fail(self, fault: str) -> None:

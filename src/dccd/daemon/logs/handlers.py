@@ -42,7 +42,8 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._lost = 0
-        self._is_torn = self._is_faulty = self._has_ended = False
+        self._is_torn = _is_torn(path)
+        self._is_faulty = self._has_ended = False
 
     def end(self) -> None:
         """Close the file and take no more records.
@@ -196,6 +197,16 @@ def _is_handled(record: logging.LogRecord) -> bool:
         if any(not isinstance(handler, SharedRotatingFileHandler | LastResortHandler) for handler in logger.handlers):
             return True
         logger = logger.parent
+    return False
+
+
+def _is_torn(path: Path) -> bool:
+    """Return whether a file ends within a line, as where a process ended on a full disk."""
+    with suppress(OSError):
+        if S_ISREG(path.stat().st_mode):
+            with path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)  # which fails if there is none
+                return file.read() != b"\n"
     return False
 
 
