@@ -22,7 +22,8 @@ LONGEST_LIFE = 0.06
 LONGEST_END = 20
 
 # Forks a process for each line that it reads; so a run takes no time to import. Each counts rows of its own job and of
-# one that all share, and writes down what it was told is on the disk.
+# one that all share, and writes down what it begins and what it was told is on the disk: not what is kept in memory
+# only, because a machine was so busy that the lock could not be had.
 NURSERY = """
 import os, signal, sys
 from dataclasses import replace
@@ -48,11 +49,14 @@ def live(name):
         signal.signal(signal.SIGTERM, stop)
     others = {f"other/{number}": add for number in range(int(name) % 4 * 100)}
     store.update(others)
-    os.write(notes, f"{name} begins\\n".encode())
+    count = 0
     try:
         while True:
+            count += 1
+            os.write(notes, f"{name} begins {count}\\n".encode())
             store.update({f"own/{name}": add, "all": add})
-            os.write(notes, f"{name} counts\\n".encode())
+            if store.fault is None:
+                os.write(notes, f"{name} has {count}\\n".encode())
     except SystemExit:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         assert store.flush()
@@ -142,13 +146,13 @@ def wait_for_more(journal: Path, known: int) -> None:
         threading.Event().wait(0.001)
 
 
-def told(journal: Path) -> dict[str, int]:
-    """Return how often each process was told that its change is on the disk."""
-    counts: dict[str, int] = {}
+def told(journal: Path) -> dict[str, range]:
+    """Return what each process may have counted: at least what it was told is on the disk, at most what it began."""
+    counts: dict[str, dict[str, int]] = {}
     for line in journal.read_text().splitlines():
-        name, what = line.split()
-        counts[name] = counts.get(name, 0) + (what == "counts")
-    return counts
+        name, what, count = line.split()
+        counts.setdefault(name, {})[what] = int(count)
+    return {name: range(count.get("has", 0), count["begins"] + 1) for name, count in counts.items()}
 
 
 def counted(directory: Path) -> dict[str, int]:
@@ -160,7 +164,7 @@ def counted(directory: Path) -> dict[str, int]:
 def test_kills_at_random_moments_lose_nothing_and_tear_nothing(directory: Path, tmp_path: Path) -> None:
     """Two writers at a time die; all that either was told is there, and a reader saw whole files only."""
     seed = random.randrange(1 << 32)
-    chance, journal, promised = random.Random(seed), tmp_path / "journal", dict[str, int]()
+    chance, journal, promised = random.Random(seed), tmp_path / "journal", dict[str, range]()
     with nursery(directory, journal, "kill") as process, reader(directory) as seen:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -176,7 +180,7 @@ def test_kills_at_random_moments_lose_nothing_and_tear_nothing(directory: Path, 
             assert process.stdout.readline() == f"{signal.SIGKILL:d} {signal.SIGKILL:d}\n"
             there, promised = counted(directory), told(journal)
             for name, count in promised.items():
-                assert there.get(f"own/{name}", 0) - count in {0, 1}, f"seed {seed}"
+                assert there.get(f"own/{name}", 0) in count, f"seed {seed}"
             assert there.get("all", 0) == sum(there.get(f"own/{name}", 0) for name in map(str, range(run + 2)))
     assert len(promised) > KILLS / 4, f"seed {seed}"
     assert seen == sorted(seen)
@@ -206,7 +210,7 @@ def test_a_process_that_is_told_to_end_ends_and_counts_exactly(directory: Path, 
             watch.cancel()
             there = counted(directory)
             assert there[f"ended/{run}"] == 1
-            assert there.get(f"own/{run}", 0) - told(journal)[str(run)] in {0, 1}, f"seed {seed}"
+            assert there.get(f"own/{run}", 0) in told(journal)[str(run)], f"seed {seed}"
 
 
 @pytest.mark.timeout(600)
@@ -224,7 +228,7 @@ def test_a_process_that_ends_by_a_signal_leaves_a_whole_file(directory: Path, tm
             assert process.stdout.readline() == f"{signal.SIGTERM:d}\n"
             there = counted(directory)
             for name, count in told(journal).items():
-                assert there.get(f"own/{name}", 0) - count in {0, 1}
+                assert there.get(f"own/{name}", 0) in count
 
 
 @pytest.mark.timeout(600)
