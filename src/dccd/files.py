@@ -61,7 +61,7 @@ def signature(path: Path | str, system: System = SYSTEM) -> Signature | None:
     except FileNotFoundError:
         return None
     if not S_ISREG(stat.st_mode):  # a pipe would be waited for, a device replaced
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     return _signature(stat)
 
 

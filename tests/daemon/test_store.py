@@ -534,7 +534,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_replaced(path: Path, linked: 
     os.mkfifo(pipe)
     if linked:
         path.symlink_to(pipe)
-    with pytest.raises(StorageError, match="something else has its name"):
+    with pytest.raises(StorageError, match=r"metrics\.json cannot be used: something else has its name"):
         MetricsStore(path.parent)
     with pytest.raises(StorageError, match="something else has its name"):
         read_records(path.parent.parent)

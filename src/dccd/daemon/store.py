@@ -254,7 +254,7 @@ class MetricsStore:
                 self._take_news(file)
                 return file
         except OSError as error:
-            msg = f"{self.directory} cannot be used: {files.describe(error)}"
+            msg = f"{error.filename or self.directory} cannot be used: {files.describe(error)}"
             raise StorageError(msg) from None
         self._fail(f"another process holds the lock of {file.path}: stop it if it hangs")
         return file
