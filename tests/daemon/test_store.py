@@ -154,6 +154,28 @@ def test_many_threads_lose_nothing(directory: Path, stores: int) -> None:
     assert all(store.fault is None for store in opened)
 
 
+def test_flushing_waits_for_one_commit_however_busy_the_others_are(directory: Path) -> None:
+    """Who has nothing to write has a turn, too."""
+    store, over = MetricsStore(directory, fsync=False), threading.Event()
+
+    def work(number: int) -> None:
+        while not over.is_set():
+            store.update({f"own{number}": add})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    began, commits = time.monotonic(), 0
+    while commits < 50 and time.monotonic() - began < 20:
+        assert store.flush()
+        store.update({})
+        commits += 1
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert commits == 50
+
+
 @given(steps=st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 3)), max_size=25))
 @settings(max_examples=40)
 def test_any_interleaving_of_stores_and_restarts_equals_a_dict(

@@ -175,7 +175,7 @@ class MetricsStore:
             return {}
         try:
             with self._lock:
-                if changes:
+                if changes or self._leader is not None:  # nothing waits in memory with nothing to write
                     self._queue.append(ticket)
                 while self._leader is not None and not ticket.done:
                     self._turn.wait(_LOST_WORD)
