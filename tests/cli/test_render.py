@@ -1,7 +1,7 @@
 """What the commands print."""
 
 from dccd.cli.render import results_table, table
-from dccd.daemon.alerts.outbox import alerts_line, destinations
+from dccd.daemon.alerts.destinations import alerts_line, destinations
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.scheduler import JobResult
 

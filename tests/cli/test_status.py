@@ -22,7 +22,7 @@ from dccd._compat import override
 from dccd.cli import main
 from dccd.cli.board import as_text, board, status_table
 from dccd.cli.status import show_status, watch_status
-from dccd.daemon.alerts.messages import Destination
+from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.state import AlertState, Silence
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
 from dccd.daemon.health import HealthMonitor

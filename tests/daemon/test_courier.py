@@ -18,7 +18,8 @@ from standardwebhooks import Webhook
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts.courier import Courier
-from dccd.daemon.alerts.messages import Destination, Item, Message
+from dccd.daemon.alerts.destinations import Destination
+from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.sending import NotSentError
 from dccd.daemon.alerts.state import AlertState, Silence, change_state, read_state
 from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.formats import body, endpoint
-from dccd.daemon.alerts.messages import Destination, Item, Message
+from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.metrics import Event, Notice
 
 NOW = 1_700_000_000.0

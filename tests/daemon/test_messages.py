@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.daemon.alerts.messages import Destination, Item, Message, acknowledge, begin, defer, plan
+from dccd.daemon.alerts.destinations import Destination
+from dccd.daemon.alerts.messages import Item, Message, acknowledge, begin, defer, plan
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.metrics import Event, Incident, JobRecord, Notice
 

@@ -14,7 +14,8 @@ import requests
 from dccd import files
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK
-from dccd.daemon.alerts.outbox import DELIVERY_LOCK, Outbox, destinations
+from dccd.daemon.alerts.destinations import destinations
+from dccd.daemon.alerts.outbox import DELIVERY_LOCK, Outbox
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.metrics import JobRecord, Outcome
 from dccd.daemon.policy import advance

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from dccd import files
 from dccd._compat import override
 from dccd.daemon.metrics import JobMetrics, JobRecord
-from dccd.daemon.store import METRICS_FILE, STATE_DIRECTORY, MetricsStore, Transition, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import METRICS_FILE, MetricsStore, Transition, read_records
 from dccd.errors import StorageError
 from dccd.testing import ManualClock
 

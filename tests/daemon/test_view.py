@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dccd.daemon.alerts.messages import Destination
+from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.state import AlertState, Silence
 from dccd.daemon.health_view import HUNG_AFTER, Place, fault, see, see_daemon, see_job
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord, Notice

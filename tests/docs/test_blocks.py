@@ -17,7 +17,8 @@ import dccd
 from dccd.cli.alerts import set_silence
 from dccd.cli.board import as_text, board
 from dccd.daemon import CollectorConfig, HealthMonitor, run_once
-from dccd.daemon.alerts.messages import Destination, Item, Message
+from dccd.daemon.alerts.destinations import Destination
+from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.state import AlertState, Silence, read_state
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings

@@ -147,7 +147,8 @@ user.setFormatter(logging.Formatter("%(name)s %(message)s"))
 logging.basicConfig(handlers=[user], level=logging.DEBUG)
 
 from dccd.daemon.alerts.courier import Courier
-from dccd.daemon.alerts.messages import Destination, Item, Message
+from dccd.daemon.alerts.destinations import Destination
+from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.sending import NotSentError
 from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor

@@ -14,7 +14,8 @@ import pytest
 
 from dccd._compat import override
 from dccd.daemon.metrics import JobRecord
-from dccd.daemon.store import METRICS_FILE, STATE_DIRECTORY, MetricsStore, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import METRICS_FILE, MetricsStore, read_records
 from dccd.system import System
 
 CALLS = {name for name in vars(System) if not name.startswith("_")}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dccd.daemon.health import read_metrics
-from dccd.daemon.store import STATE_DIRECTORY, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import read_records
 from dccd.testing import Answer, WebhookReceiver
 
 CHILDREN = 200 if os.environ.get("DCCD_SOAK") else 25

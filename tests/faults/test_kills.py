@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dccd.daemon.store import METRICS_FILE, STATE_DIRECTORY, MetricsStore, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import METRICS_FILE, MetricsStore, read_records
 
 SOAK = bool(os.environ.get("DCCD_SOAK"))
 KILLS = 2000 if SOAK else 200

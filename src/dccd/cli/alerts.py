@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon.alerts.destinations import destinations
 from dccd.daemon.alerts.messages import Item, Message
-from dccd.daemon.alerts.outbox import destinations
 from dccd.daemon.alerts.state import AlertState, Silence, change_state, read_state
 from dccd.daemon.metrics import Notice
-from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import MetricsStore, read_records
 from dccd.errors import DccdError
 from dccd.redact import hide_secrets
 from dccd.units import format_duration, parse_duration

@@ -2,10 +2,9 @@
 
 import logging
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,12 +57,13 @@ def run(config: ConfigOption = None) -> None:
     from dccd.cli.process import stopped_by_signals  # noqa: PLC0415 - each command loads what it needs
     from dccd.cli.progress import progress_bars  # noqa: PLC0415
     from dccd.cli.render import results_table  # noqa: PLC0415
+    from dccd.cli.setup import configure_logging, settings_with_jobs  # noqa: PLC0415
     from dccd.daemon.health import HealthMonitor  # noqa: PLC0415
     from dccd.daemon.scheduler import run_once  # noqa: PLC0415
 
-    settings = _jobs(config)
+    settings = settings_with_jobs(config)
     # On a terminal bars show how far it has come; elsewhere the log does.
-    _configure_logging(settings, sys.stderr, logging.ERROR if sys.stderr.isatty() else logging.INFO)
+    configure_logging(settings, sys.stderr, logging.ERROR if sys.stderr.isatty() else logging.INFO)
     with (
         stopped_by_signals(settings.alerts.shutdown_timeout) as stop,
         HealthMonitor.from_config(settings) as health,
@@ -82,11 +82,12 @@ def start(
 ) -> None:
     """Keep all series up to date until SIGTERM or SIGINT comes. SIGHUP reads the configuration again."""
     from dccd.cli.process import run_daemon  # noqa: PLC0415
+    from dccd.cli.setup import configure_logging, settings_with_jobs  # noqa: PLC0415
 
     def configure(settings: "CollectorConfig") -> None:
-        _configure_logging(settings, sys.stdout, logging.DEBUG)
+        configure_logging(settings, sys.stdout, logging.DEBUG)
 
-    run_daemon(partial(_jobs, config), configure, wait=wait)
+    run_daemon(partial(settings_with_jobs, config), configure, wait=wait)
 
 
 @app.command()
@@ -149,10 +150,11 @@ def metrics(
 def validate(config: ConfigOption = None) -> None:
     """Check the configuration; print each setting with its source. Each exchange must be known; asks no network."""
     from dccd.cli.settings import show_settings  # noqa: PLC0415
+    from dccd.cli.setup import require_jobs  # noqa: PLC0415
     from dccd.daemon.config.load import trace_config  # noqa: PLC0415
 
     traced = trace_config(config)
-    _require_jobs(traced.config)
+    require_jobs(traced.config)
     show_settings(traced, typer.echo)
 
 
@@ -209,10 +211,11 @@ def gaps(  # noqa: PLR0913 - options
 ) -> None:
     """List candles missing between those stored. Exit 1 if a file is damaged or, with --fill, an exchange silent."""
     from dccd.cli.candles import Wanted, show_gaps  # noqa: PLC0415
+    from dccd.cli.setup import configure_logging  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
     settings, wanted = load_config(config), Wanted(exchange, pair, timeframe)
-    _configure_logging(settings, sys.stderr, logging.ERROR)
+    configure_logging(settings, sys.stderr, logging.ERROR)
     warn = partial(typer.echo, err=True)
     well = show_gaps(settings, wanted, say=typer.echo, warn=warn, fill=fill, as_json=as_json)
     raise typer.Exit(0 if well else 1)
@@ -256,16 +259,18 @@ def silence(
 ) -> None:
     """Send nothing about a job for a while; it keeps counting."""
     from dccd.cli.alerts import set_silence  # noqa: PLC0415
+    from dccd.cli.setup import data_path  # noqa: PLC0415
 
-    typer.echo(set_silence(_path(config), key, for_, reason))
+    typer.echo(set_silence(data_path(config), key, for_, reason))
 
 
 @app.command()
 def silences(config: ConfigOption = None) -> None:
     """List the jobs that are silenced."""
     from dccd.cli.alerts import list_silences  # noqa: PLC0415
+    from dccd.cli.setup import data_path  # noqa: PLC0415
 
-    typer.echo(list_silences(_path(config)))
+    typer.echo(list_silences(data_path(config)))
 
 
 @app.command()
@@ -274,16 +279,18 @@ def unsilence(
 ) -> None:
     """End a silence."""
     from dccd.cli.alerts import end_silence  # noqa: PLC0415
+    from dccd.cli.setup import data_path  # noqa: PLC0415
 
-    typer.echo(end_silence(_path(config), key))
+    typer.echo(end_silence(data_path(config), key))
 
 
 @app.command()
 def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")], config: ConfigOption = None) -> None:
     """Drop the record of a job. Its metrics, incidents and notices go; candles stay."""
     from dccd.cli.alerts import drop_record  # noqa: PLC0415
+    from dccd.cli.setup import data_path  # noqa: PLC0415
 
-    typer.echo(drop_record(_path(config), key))
+    typer.echo(drop_record(data_path(config), key))
 
 
 @app.command()
@@ -295,52 +302,3 @@ def demo() -> None:
     # The story tells of the failures itself.
     logging.getLogger().addHandler(logs.console(sys.stderr, level=logging.ERROR))
     play(typer.echo)
-
-
-def _path(config: Path | None) -> Path:
-    from dccd.daemon.config import load_config  # noqa: PLC0415
-
-    return load_config(config).storage.local_path
-
-
-def _jobs(path: Path | None) -> "CollectorConfig":
-    """Return the configuration; one without jobs is an error, and so is an extra that its jobs need and lack."""
-    from dccd.candles import check_exchange  # noqa: PLC0415
-    from dccd.daemon.config import load_config  # noqa: PLC0415
-    from dccd.errors import UnknownSourceError  # noqa: PLC0415
-
-    settings = load_config(path)
-    _require_jobs(settings)
-    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
-        with suppress(UnknownSourceError):  # its jobs fail, and the others run
-            check_exchange(name)
-    return settings
-
-
-def _require_jobs(settings: "CollectorConfig") -> None:
-    from dccd.errors import ConfigError  # noqa: PLC0415
-
-    if not settings.histo_jobs:
-        msg = (
-            "no jobs are configured: add [[histo_jobs]] to a dccd.toml, "
-            'or set DCCD_HISTO_JOBS=\'[{"exchange": "kraken", "pairs": ["BTC/USD"]}]\''
-        )
-        raise ConfigError(msg)
-
-
-def _configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:
-    """Log to a stream as the settings say, in place of what an earlier call set up."""
-    from dccd.daemon import logs  # noqa: PLC0415
-
-    root = logging.getLogger()
-    logging.getLogger("dccd").setLevel(settings.log.level)
-    form = settings.log.console
-    for before in _consoles:
-        root.removeHandler(before)
-    _consoles[:] = [
-        logging.NullHandler() if form == "off" else logs.console(stream, "json" if form == "json" else "text", level)
-    ]
-    root.addHandler(_consoles[0])
-
-
-_consoles: list[logging.Handler] = []

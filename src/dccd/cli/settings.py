@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd import files
-from dccd.daemon.alerts.outbox import alerts_line
+from dccd.daemon.alerts.destinations import alerts_line
 from dccd.errors import ConfigError, DccdError, UnknownSourceError
 from dccd.redact import MASK
 from dccd.units import format_duration, format_timeframe

@@ -19,7 +19,8 @@ from dccd.daemon.closing import close_all, opened
 from dccd.daemon.metrics import JobMetrics, JobRecord, Outcome, job_key
 from dccd.daemon.options import Options
 from dccd.daemon.policy import advance, announce, expect
-from dccd.daemon.store import STATE_DIRECTORY, MetricsStore, make_directory, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY, make_directory
+from dccd.daemon.store import MetricsStore, read_records
 from dccd.daemon.watchdog import Heartbeat, Watchdog
 from dccd.daemon.worker import Worker
 from dccd.errors import StorageError

@@ -19,7 +19,7 @@ from dccd.redact import redact
 from dccd.units import format_duration
 
 if TYPE_CHECKING:
-    from dccd.daemon.alerts.messages import Destination
+    from dccd.daemon.alerts.destinations import Destination
     from dccd.daemon.alerts.state import AlertState
     from dccd.daemon.presence import Presence
 

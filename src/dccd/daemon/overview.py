@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from dccd.daemon.alerts.outbox import destinations
+from dccd.daemon.alerts.destinations import destinations
 from dccd.daemon.alerts.state import read_state
 from dccd.daemon.health_view import Place, see
 from dccd.daemon.presence import read_presence
-from dccd.daemon.store import STATE_DIRECTORY, read_records
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import read_records
 from dccd.daemon.view import Overview
 
 if TYPE_CHECKING:

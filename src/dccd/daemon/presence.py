@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from dccd import files
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.logs import utc
-from dccd.daemon.store import STATE_DIRECTORY
+from dccd.daemon.state_directory import STATE_DIRECTORY
 from dccd.errors import AlreadyRunningError, StorageError
 from dccd.locks import file_lock, is_locked
 

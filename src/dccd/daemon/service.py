@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from dccd import __version__
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.alerts.outbox import alerts_line, destinations
+from dccd.daemon.alerts.destinations import alerts_line, destinations
 from dccd.daemon.alerts.state import read_state
 from dccd.daemon.generation import Generation
 from dccd.daemon.notify import Notifier
 from dccd.daemon.presence import Claim, Presence, read_presence
 from dccd.daemon.scheduler import CHECK_EVERY
-from dccd.daemon.store import STATE_DIRECTORY, make_directory
+from dccd.daemon.state_directory import STATE_DIRECTORY, make_directory
 from dccd.errors import AlreadyRunningError, ConfigError, DccdError, UnknownSourceError
 
 if TYPE_CHECKING:

@@ -14,15 +14,15 @@ from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.metrics import JobRecord
 from dccd.daemon.metrics_file import METRICS_FILE, MetricsFile, read_content, text_of
 from dccd.daemon.records import Records
+from dccd.daemon.state_directory import STATE_DIRECTORY, make_directory
 from dccd.errors import StorageError
 from dccd.forks import renew_in_child
 from dccd.system import SYSTEM, System
 
-__all__ = ["METRICS_FILE", "STATE_DIRECTORY", "MetricsStore", "Transition", "make_directory", "read_records"]
+__all__ = ["METRICS_FILE", "MetricsStore", "Transition", "read_records"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-STATE_DIRECTORY: Final = ".dccd"
 LOCK_TIMEOUT: Final = 2.0
 _IMPATIENCE: Final = 0.05  # while there is a fault: a job must not wait two seconds at each record
 _LOST_WORD: Final = 1.0
@@ -79,35 +79,6 @@ def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
         raise StorageError(msg) from None
     except ValueError:
         msg = f"{path} is damaged; the next monitor sets it aside and begins a new one"
-        raise StorageError(msg) from None
-
-
-def make_directory(directory: Path) -> Path:
-    """Make a directory if need be.
-
-    Parameters
-    ----------
-    directory : Path
-        Its parents are made, too.
-
-    Returns
-    -------
-    Path
-        The directory, absolute, symbolic links followed.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be made.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        return directory.resolve()
-    except OSError as error:
-        msg = f"{directory} cannot be used: {files.describe(error)}"
-        raise StorageError(msg) from None
-    except ValueError:
-        msg = f"{str(directory)!r} cannot be used: a path has no null bytes"
         raise StorageError(msg) from None
 
 

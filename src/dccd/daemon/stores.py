@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from dccd.clock import Clock
-from dccd.daemon.store import MetricsStore, make_directory
+from dccd.daemon.state_directory import make_directory
+from dccd.daemon.store import MetricsStore
 from dccd.forks import ForkLock
 
 __all__ = ["give_back", "has_one_user", "share"]

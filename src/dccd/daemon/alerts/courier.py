@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from dccd.clock import Clock
 from dccd.daemon.alerts.bounded import bounded, make_session
+from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.formats import body, endpoint, text
-from dccd.daemon.alerts.messages import Destination, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.sending import NotSentError, Sender
 from dccd.daemon.alerts.signing import signature
 from dccd.redact import hide_secrets

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from dccd.daemon.alerts.messages import Destination, Item, Message
+from dccd.daemon.alerts.destinations import Destination
+from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
 
 __all__ = ["body", "endpoint", "text"]

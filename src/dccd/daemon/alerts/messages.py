@@ -1,63 +1,15 @@
 """Which message is due to a destination, and what becomes of it: pure functions of the records."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlsplit
 
-from dccd._compat import override
 from dccd.daemon.metrics import JobRecord, Notice
-from dccd.redact import mask_url
 
-__all__ = ["LONGEST_PAUSE", "PAUSE", "Destination", "Item", "Message", "Plan", "plan"]
+__all__ = ["LONGEST_PAUSE", "PAUSE", "Item", "Message", "Plan", "plan"]
 
-_SLACK: Final = ("slack.com", "slack-gov.com")
-_DISCORD: Final = ("discord.com", "discordapp.com")
-_TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com")
 PAUSE: Final = 300.0
 LONGEST_PAUSE: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Destination:
-    """Where alerts go.
-
-    Parameters
-    ----------
-    url : str
-        The address; a secret, absent from the repr.
-    format : str
-        ``auto`` goes by the host.
-    """
-
-    url: str
-    format: str = "auto"
-
-    @property
-    def id(self) -> str:
-        """A short hash of the address, by which records remember who was told."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:12]
-
-    @property
-    def service(self) -> str:
-        """The format of its messages."""
-        if self.format != "auto":
-            return self.format
-        host = (urlsplit(self.url).hostname or "").rstrip(".").lower()
-        for service, domains in (("slack", _SLACK), ("discord", _DISCORD), ("teams", _TEAMS)):
-            if any(host == domain or host.endswith(f".{domain}") for domain in domains):
-                return service
-        return "generic"
-
-    @property
-    def masked(self) -> str:
-        """The address without what is secret."""
-        return mask_url(self.url)
-
-    @override
-    def __repr__(self) -> str:
-        return f"Destination({self.masked!r}, {self.service!r})"
 
 
 @dataclass(frozen=True, slots=True)

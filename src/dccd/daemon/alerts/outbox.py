@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from dccd import files
 from dccd.clock import Clock
 from dccd.daemon.alerts.couriers import Couriers
+from dccd.daemon.alerts.destinations import Destination, destinations
 from dccd.daemon.alerts.messages import (
     LONGEST_PAUSE,
     PAUSE,
-    Destination,
     Item,
     Message,
     Plan,
@@ -31,7 +31,7 @@ from dccd.errors import StorageError
 from dccd.forks import ForkLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import requests
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Change = Callable[[JobRecord], JobRecord]
 
-__all__ = ["Outbox", "alerts_line", "destinations"]
+__all__ = ["Outbox"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -51,47 +51,6 @@ _SOON: Final = 0.05
 _LATER: Final = 3600.0
 _HEARTBEAT: Final = "heartbeat"
 _NEVER: Final = float("inf")
-
-
-def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
-    """Return where alerts go.
-
-    Parameters
-    ----------
-    alerts : AlertConfig
-        Names the addresses.
-
-    Returns
-    -------
-    tuple of Destination
-        Empty where alerts are off; an address named twice counts once.
-    """
-    found = [] if alerts.webhook_url is None else [Destination(alerts.webhook_url, alerts.format)]
-    found += [Destination(url) for url in alerts.extra_webhooks]
-    found += [Destination(url, "apprise") for url in alerts.apprise_urls]
-    return tuple({destination.id: destination for destination in reversed(found)}.values())[::-1]
-
-
-def alerts_line(alerts: "AlertConfig", gone: "Collection[str]" = ()) -> str:
-    """Return where alerts go, without the addresses.
-
-    Parameters
-    ----------
-    alerts : AlertConfig
-        Names the addresses.
-    gone : collection of str, optional
-        Identifiers of the destinations that said they exist no more.
-
-    Returns
-    -------
-    str
-        Says so where there are none.
-    """
-    services = [
-        f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
-        for destination in destinations(alerts)
-    ]
-    return f"alerts: {', '.join(services)}" if services else "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL"
 
 
 class Outbox:

@@ -1,0 +1,57 @@
+"""What commands begin with: the configuration, and where they log to."""
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from dccd.daemon import logs
+from dccd.daemon.config import load_config
+from dccd.errors import ConfigError, UnknownSourceError
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import CollectorConfig
+
+__all__ = ["configure_logging", "data_path", "require_jobs", "settings_with_jobs"]
+
+_consoles: Final[list[logging.Handler]] = []
+
+
+def data_path(config: Path | None) -> Path:
+    """Return the directory that a configuration names."""
+    return load_config(config).storage.local_path
+
+
+def settings_with_jobs(path: Path | None) -> "CollectorConfig":
+    """Return the configuration; one without jobs is an error, and so is an extra that its jobs need and lack."""
+    from dccd.candles import check_exchange  # noqa: PLC0415 - 60 ms, for those who collect
+
+    settings = load_config(path)
+    require_jobs(settings)
+    for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
+        with suppress(UnknownSourceError):  # its jobs fail, and the others run
+            check_exchange(name)
+    return settings
+
+
+def require_jobs(settings: "CollectorConfig") -> None:
+    """Raise `ConfigError` where nothing is configured to be collected."""
+    if not settings.histo_jobs:
+        msg = (
+            "no jobs are configured: add [[histo_jobs]] to a dccd.toml, "
+            'or set DCCD_HISTO_JOBS=\'[{"exchange": "kraken", "pairs": ["BTC/USD"]}]\''
+        )
+        raise ConfigError(msg)
+
+
+def configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:
+    """Log to a stream as the settings say, in place of what an earlier call set up."""
+    root = logging.getLogger()
+    logging.getLogger("dccd").setLevel(settings.log.level)
+    form = settings.log.console
+    for before in _consoles:
+        root.removeHandler(before)
+    _consoles[:] = [
+        logging.NullHandler() if form == "off" else logs.console(stream, "json" if form == "json" else "text", level)
+    ]
+    root.addHandler(_consoles[0])

@@ -1,0 +1,102 @@
+"""Where alerts go."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from dccd._compat import override
+from dccd.redact import mask_url
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from dccd.daemon.config import AlertConfig
+
+__all__ = ["Destination", "alerts_line", "destinations"]
+
+_SLACK: Final = ("slack.com", "slack-gov.com")
+_DISCORD: Final = ("discord.com", "discordapp.com")
+_TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Destination:
+    """Where alerts go.
+
+    Parameters
+    ----------
+    url : str
+        The address; a secret, absent from the repr.
+    format : str
+        ``auto`` goes by the host.
+    """
+
+    url: str
+    format: str = "auto"
+
+    @property
+    def id(self) -> str:
+        """A short hash of the address, by which records remember who was told."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:12]
+
+    @property
+    def service(self) -> str:
+        """The format of its messages."""
+        if self.format != "auto":
+            return self.format
+        host = (urlsplit(self.url).hostname or "").rstrip(".").lower()
+        for service, domains in (("slack", _SLACK), ("discord", _DISCORD), ("teams", _TEAMS)):
+            if any(host == domain or host.endswith(f".{domain}") for domain in domains):
+                return service
+        return "generic"
+
+    @property
+    def masked(self) -> str:
+        """The address without what is secret."""
+        return mask_url(self.url)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Destination({self.masked!r}, {self.service!r})"
+
+
+def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
+    """Return where alerts go.
+
+    Parameters
+    ----------
+    alerts : AlertConfig
+        Names the addresses.
+
+    Returns
+    -------
+    tuple of Destination
+        Empty where alerts are off; an address named twice counts once.
+    """
+    found = [] if alerts.webhook_url is None else [Destination(alerts.webhook_url, alerts.format)]
+    found += [Destination(url) for url in alerts.extra_webhooks]
+    found += [Destination(url, "apprise") for url in alerts.apprise_urls]
+    return tuple({destination.id: destination for destination in reversed(found)}.values())[::-1]
+
+
+def alerts_line(alerts: "AlertConfig", gone: "Collection[str]" = ()) -> str:
+    """Return where alerts go, without the addresses.
+
+    Parameters
+    ----------
+    alerts : AlertConfig
+        Names the addresses.
+    gone : collection of str, optional
+        Identifiers of the destinations that said they exist no more.
+
+    Returns
+    -------
+    str
+        Says so where there are none.
+    """
+    services = [
+        f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
+        for destination in destinations(alerts)
+    ]
+    return f"alerts: {', '.join(services)}" if services else "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL"
