@@ -223,6 +223,8 @@ def test_a_timeframe_the_exchange_lacks_is_refused_with_those_it_has(source_of: 
         (*KRAKEN, b""),
         (*KRAKEN, b"<html>maintenance</html>"),
         (*KRAKEN, {"hello": "world"}),
+        (*KRAKEN, {"error": [], "result": {}}),
+        (*KRAKEN, {"error": [], "result": {"last": 0}}),
         (*KRAKEN, {"error": ["EService:Unavailable"]}),
         (*KRAKEN, {"error": ["EGeneral:Internal error"]}),
     ],
@@ -234,6 +236,19 @@ def test_nonsense_with_status_200_is_a_failure(
     exchange.fail(pair, status=200, body=body)
     with pytest.raises(SourceUnavailableError, match="gave up after 5 tries"):
         _all(source_of(name), pair, HOURS - HOUR, HOURS)
+
+
+@pytest.mark.parametrize(
+    ("name", "pair", "body"),
+    [(*BINANCE, []), (*KRAKEN, {"error": [], "result": {"XXBTZUSD": [], "last": 0}})],
+)
+def test_an_answer_that_lists_no_candle_is_an_answer(
+    source_of: Open, exchange: LoopbackExchange, name: str, pair: str, body: object
+) -> None:
+    """Nobody traded: it is not asked again."""
+    exchange.fail(pair, status=200, body=body)
+    assert _all(source_of(name), pair, HOURS - HOUR, HOURS) == []
+    assert _asked(exchange) == 1
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ _LONGEST_TEXT: Final = 300
 _ANSWER_TIMEOUTS: Final = 3
 _LIMITED: Final = frozenset({418, 429})
 _BUSY: Final = _LIMITED | {408, 425}
+_ERRORS: Final = frozenset({"error", "errors"})
 _GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
 # What code that expects another answer raises when it meets nonsense.
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -155,7 +156,10 @@ class CcxtClient:
         return answer
 
     def answered_with_rows(self) -> bool:
-        """Return whether the last answer was made of rows or has an array inside, as each that lists candles does."""
+        """Return whether the last answer was made of rows or has an array inside, as each that lists candles does.
+
+        An array of errors, which Kraken sends empty with every answer, lists no candles.
+        """
         body = self._seen.body
         if isinstance(body, list):
             return all(isinstance(row, list | dict) for row in body)
@@ -243,4 +247,6 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _has_array(value: object) -> bool:
-    return isinstance(value, list) or (isinstance(value, dict) and any(map(_has_array, value.values())))
+    if isinstance(value, dict):
+        return any(_has_array(inner) for key, inner in value.items() if key not in _ERRORS)
+    return isinstance(value, list)
