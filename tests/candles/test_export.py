@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dccd.candles import CandleStore, Series
-from dccd.candles.export import export_table
+from dccd.candles.export import table_writer
 from dccd.errors import DccdError, StorageError
 
 SERIES = Series("binance", "BTC/USDT", "1h")
@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> CandleStore:
 def test_csv_has_times_in_utc_and_all_digits(store: CandleStore, tmp_path: Path) -> None:
     """One line a candle; what is read back is what was stored."""
     path, content = tmp_path / "out.csv", store.read(SERIES)
-    export_table(content, path)
+    table_writer(path)(content)
     with path.open(encoding="ascii", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["ts", "open", "high", "low", "close", "volume"]
@@ -39,7 +39,7 @@ def test_csv_has_times_in_utc_and_all_digits(store: CandleStore, tmp_path: Path)
 def test_parquet_is_one_file_of_the_same_form(store: CandleStore, tmp_path: Path) -> None:
     """Over the end of a month too."""
     path, content = tmp_path / "out.PARQUET", store.read(SERIES)
-    export_table(content, path)
+    table_writer(path)(content)
     file = pq.ParquetFile(path)
     assert file.read().equals(content)
     assert file.schema_arrow.metadata[b"dccd.pair"] == b"BTC/USDT"
@@ -51,18 +51,18 @@ def test_nothing_is_replaced_unless_told(store: CandleStore, tmp_path: Path) -> 
     path, content = tmp_path / "out.csv", store.read(SERIES)
     path.write_text("mine")
     with pytest.raises(DccdError, match="is there already"):
-        export_table(content, path)
+        table_writer(path)
     assert path.read_text() == "mine"
-    export_table(content, path, force=True)
+    table_writer(path, force=True)(content)
     assert path.read_text().startswith("ts,open")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["data", "out.csv"]
 
 
 def test_a_name_or_a_place_that_will_not_do_is_told(store: CandleStore, tmp_path: Path) -> None:
     """In one line."""
-    content = store.read(SERIES)
     with pytest.raises(DccdError, match=r"must end in \.csv or \.parquet"):
-        export_table(content, tmp_path / "out.xlsx")
+        table_writer(tmp_path / "out.xlsx")
     for name in ("out.csv", "out.parquet"):
+        write = table_writer(tmp_path / "nowhere" / name)
         with pytest.raises(StorageError, match="no such directory: create it"):
-            export_table(content, tmp_path / "nowhere" / name)
+            write(store.read(SERIES))

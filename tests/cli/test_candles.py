@@ -159,6 +159,14 @@ def test_a_damaged_file_is_told_and_left_where_it_is(config: CollectorConfig, tm
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_name_that_will_not_do_is_told_before_candles_are_read(config: CollectorConfig, tmp_path: Path) -> None:
+    """A damaged file shows that none was: it would be the error."""
+    (damaged,) = tmp_path.rglob("symbol=BTC-USDT/*/2023-11.parquet")
+    damaged.write_bytes(b"PAR1")
+    with pytest.raises(DccdError, match=r"out\.xlsx: the name must end in"):
+        export_series(config, ("made-up", "BTC/USDT", "1m"), tmp_path / "out.xlsx")
+
+
 def test_a_damaged_file_of_one_series_hides_no_gap_of_another(config: CollectorConfig, tmp_path: Path) -> None:
     """It is told, and the command knows; the others are listed and filled."""
     CandleStore(tmp_path).write(ETH, [_candle(6)])

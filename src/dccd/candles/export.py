@@ -8,41 +8,50 @@ from dccd.errors import DccdError, StorageError
 from dccd.files import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
-__all__ = ["export_table"]
+__all__ = ["table_writer"]
 
 _WRITERS: Final = {".csv": parquet.write_csv, ".parquet": parquet.write}
 
 
-def export_table(content: "pa.Table", path: Path, *, force: bool = False) -> None:
-    """Write a table of candles to a file, whole or not at all.
+def table_writer(path: Path, *, force: bool = False) -> "Callable[[pa.Table], None]":
+    """Return what writes a table of candles to a file, whole or not at all.
+
+    The name is checked at once, before anyone reads candles for it.
 
     Parameters
     ----------
-    content : pyarrow.Table
-        As `CandleStore.read` returns it.
     path : Path
         A name that ends in ``.csv`` or ``.parquet``. In CSV times are ISO 8601 in UTC.
     force : bool, optional
         Whether to replace a file that is there.
 
+    Returns
+    -------
+    callable
+        Takes a table as `CandleStore.read` returns it; raises `StorageError` if the file cannot be written.
+
     Raises
     ------
     DccdError
         If the name ends otherwise, or the file is there.
-    StorageError
-        If the file cannot be written.
     """
-    write = _WRITERS.get(path.suffix.lower())
-    if write is None:
+    to_file = _WRITERS.get(path.suffix.lower())
+    if to_file is None:
         msg = f"{path}: the name must end in .csv or .parquet"
         raise DccdError(msg)
     if not force and path.exists():
         msg = f"{path} is there already: give another name, or --force to replace it"
         raise DccdError(msg)
-    try:
-        write(path, content, fsync=True)
-    except OSError as error:
-        msg = f"{path}: {describe(error)}"
-        raise StorageError(msg) from error
+
+    def write(content: "pa.Table") -> None:
+        try:
+            to_file(path, content, fsync=True)
+        except OSError as error:
+            msg = f"{path}: {describe(error)}"
+            raise StorageError(msg) from error
+
+    return write

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dccd.candles import CandleSource, CandleStore, Gap, Series, fill_gaps, open_source
-from dccd.candles.export import export_table
+from dccd.candles.export import table_writer
 from dccd.candles.series import utc
 from dccd.cli.render import table
 from dccd.errors import DccdError, SourceError, StorageError
@@ -124,6 +124,7 @@ def export_series(  # noqa: PLR0913 - keywords
     force: bool = False,
 ) -> str:
     """Write the candles of a series to a file, and say how many."""
+    write = table_writer(output, force=force)
     stored = Wanted(*wanted).of(config)
     if not stored:
         msg = f"no candles are stored in {config.storage.local_path}"
@@ -135,7 +136,7 @@ def export_series(  # noqa: PLR0913 - keywords
     if not content.num_rows:
         msg = f"no candles of {series} are stored{' in that range' if start or end else ''}; nothing was written"
         raise DccdError(msg)
-    export_table(content, output, force=force)
+    write(content)
     missing = sum(gap.missing for gap in store.gaps(series, first, last))
     lack = f"; {missing} are missing between them, dccd gaps shows which" if missing else ""
     return f"{output}: {content.num_rows} candles of {series}{lack}"
