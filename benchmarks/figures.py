@@ -51,7 +51,7 @@ class Results:
         return line
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes."""
+        """Return all of it as lists and dicts, for a file of JSON."""
         sections = [
             {
                 "name": each.name,
@@ -63,21 +63,6 @@ class Results:
             for each in self.sections
         ]
         return {"facts": dict(self.facts), "sections": sections}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Results":
-        """Return the results that `to_json` told of."""
-        sections = [
-            Section(
-                each["name"],
-                each["title"],
-                each["unit"],
-                [Row(label, rounds) for label, rounds in each["rows"].items()],
-                [(one, other) for one, other in each["ratios"]],
-            )
-            for each in data["sections"]
-        ]
-        return cls(data["facts"], sections)
 
 
 def spread(rounds: Sequence[float]) -> tuple[float, float]:

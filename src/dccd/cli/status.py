@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.console import Console, Group
@@ -13,7 +12,7 @@ from rich.text import Text
 from dccd.cli.board import as_text, board
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.overview import read_overview
-from dccd.daemon.view import Overview, to_json
+from dccd.daemon.view import to_json
 from dccd.errors import DccdError, StorageError
 from dccd.redact import redact
 from dccd.units import format_duration, parse_duration
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["show_status", "watch_status"]
 
 _INTERVALS: Final = (0.2, 3600.0)
-
-Read = Callable[[], Overview]
 
 
 def show_status(config: "CollectorConfig", stream: TextIO, *, as_json: bool = False) -> None:
