@@ -2,13 +2,13 @@
 
 import socket
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd.clock import SYSTEM_CLOCK
-from dccd.daemon.alerts.destinations import destinations
+from dccd.daemon.alerts.destinations import alerts_line, destinations
 from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.state import AlertState, Silence, change_state, read_state
 from dccd.daemon.metrics import Notice
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "drop_record",
     "end_silence",
-    "gone_destinations",
     "list_silences",
     "send_tests",
     "set_silence",
-    "silent_keys",
 ]
 
 _LONGEST_SILENCE: Final = 366 * 86_400
@@ -48,7 +46,7 @@ def send_tests(config: "CollectorConfig", say: Callable[[str], None]) -> bool:
     courier = Courier(alerts.source or socket.gethostname(), alerts.webhook_secret, SYSTEM_CLOCK, None)
     found, failed = destinations(alerts), 0
     if not found:
-        say("alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL")
+        say(alerts_line(alerts))
         return False
     with hide_secrets(*alerts.secrets):
         for destination in found:
@@ -68,7 +66,7 @@ def _welcome_back(local_path: Path, destination: str, now: float) -> None:
     def change(state: AlertState) -> AlertState:
         return replace(state, gone={name: reason for name, reason in state.gone.items() if name != destination})
 
-    if destination in gone_destinations(local_path):
+    if destination in read_state(local_path / STATE_DIRECTORY).gone:
         change_state(local_path / STATE_DIRECTORY, change, now)
 
 
@@ -99,10 +97,11 @@ def end_silence(local_path: Path, key: str) -> str:
     def change(state: AlertState) -> AlertState:
         return replace(state, silences={name: item for name, item in state.silences.items() if name != key})
 
-    if key not in silent_keys(local_path, SYSTEM_CLOCK.time()):
+    now = SYSTEM_CLOCK.time()
+    if key not in read_state(local_path / STATE_DIRECTORY).silent(now):
         msg = f"{key} is not silenced; dccd silences lists what is"
         raise DccdError(msg)
-    change_state(local_path / STATE_DIRECTORY, change, SYSTEM_CLOCK.time())
+    change_state(local_path / STATE_DIRECTORY, change, now)
     return f"{key} is silenced no more"
 
 
@@ -115,16 +114,6 @@ def list_silences(local_path: Path) -> str:
         for key, item in sorted(silences.items())
     ]
     return "\n".join(lines) or "nothing is silenced"
-
-
-def silent_keys(local_path: Path, now: float) -> Collection[str]:
-    """Return the keys of the jobs that are silenced."""
-    return read_state(local_path / STATE_DIRECTORY).silent(now)
-
-
-def gone_destinations(local_path: Path) -> Collection[str]:
-    """Return the identifiers of the destinations that get nothing more."""
-    return read_state(local_path / STATE_DIRECTORY).gone
 
 
 def drop_record(local_path: Path, key: str) -> str:
