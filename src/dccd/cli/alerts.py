@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts.destinations import alerts_line, destinations
 from dccd.daemon.alerts.messages import Item, Message
@@ -16,7 +17,7 @@ from dccd.daemon.state_directory import STATE_DIRECTORY
 from dccd.daemon.store import MetricsStore, read_records
 from dccd.errors import DccdError
 from dccd.redact import hide_secrets
-from dccd.units import format_duration, parse_duration
+from dccd.units import format_duration
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
@@ -72,11 +73,7 @@ def _welcome_back(local_path: Path, destination: str, now: float) -> None:
 
 def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:
     """Silence a job from now on, and say until when."""
-    try:
-        seconds = parse_duration(duration)
-    except ValueError as error:
-        msg = f"--for: {error}"
-        raise DccdError(msg) from None
+    seconds = seconds_of("--for", duration)
     if not 0 < seconds <= _LONGEST_SILENCE:
         msg = "--for: a silence lasts more than no time, and a year at most (30m, 2h, 1d)"
         raise DccdError(msg)

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dccd.candles import CandleSource, CandleStore, Gap, Series, fill_gaps, open_source
 from dccd.candles.export import table_writer
 from dccd.candles.series import utc
+from dccd.cli.options import milliseconds_of
 from dccd.cli.render import table
 from dccd.errors import DccdError, SourceError, StorageError
 from dccd.redact import redact
@@ -130,7 +130,7 @@ def export_series(  # noqa: PLR0913 - keywords
         msg = f"no candles are stored in {config.storage.local_path}"
         raise DccdError(msg)
     (series,) = stored
-    first, last = _milliseconds("--start", start), _milliseconds("--end", end)
+    first, last = milliseconds_of("--start", start), milliseconds_of("--end", end)
     store = CandleStore(config.storage.local_path, read_only=True)
     content = store.read(series, first, last)
     if not content.num_rows:
@@ -140,14 +140,3 @@ def export_series(  # noqa: PLR0913 - keywords
     missing = sum(gap.missing for gap in store.gaps(series, first, last))
     lack = f"; {missing} are missing between them, dccd gaps shows which" if missing else ""
     return f"{output}: {content.num_rows} candles of {series}{lack}"
-
-
-def _milliseconds(option: str, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        msg = f"{option}: not a time: {value!r}; write 2026-11-01 or 2026-11-01T12:00:00Z, in UTC"
-        raise DccdError(msg) from None
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

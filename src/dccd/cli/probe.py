@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.exporter.prometheus import exposition
 from dccd.daemon.health_view import fault
 from dccd.daemon.overview import read_overview
-from dccd.errors import DccdError
 from dccd.redact import redact
-from dccd.units import format_duration, parse_duration
+from dccd.units import format_duration
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
@@ -38,11 +38,7 @@ def healthcheck(config: "CollectorConfig", max_age: str, *, jobs: bool) -> tuple
     DccdError
         If `max_age` is no time, or the records cannot be read.
     """
-    try:
-        seconds = parse_duration(max_age)
-    except ValueError as error:
-        msg = f"--max-age: {error}"
-        raise DccdError(msg) from None
+    seconds = seconds_of("--max-age", max_age)
     overview = read_overview(config, SYSTEM_CLOCK.time())
     wrong = fault(overview, max_age=seconds, persistence=True, jobs=jobs)
     if wrong is not None:

@@ -10,12 +10,13 @@ from rich.live import Live
 from rich.text import Text
 
 from dccd.cli.board import as_text, board
+from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.overview import read_overview
 from dccd.daemon.view import to_json
 from dccd.errors import DccdError, StorageError
 from dccd.redact import redact
-from dccd.units import format_duration, parse_duration
+from dccd.units import format_duration
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
@@ -124,11 +125,7 @@ def _picture(config: "CollectorConfig", now: float, width: int | None, *, as_jso
 
 def _seconds(interval: str) -> float:
     low, high = _INTERVALS
-    try:
-        seconds = parse_duration(interval)
-    except ValueError as error:
-        msg = f"--interval: {error}"
-        raise DccdError(msg) from None
+    seconds = seconds_of("--interval", interval)
     if not low <= seconds <= high:
         msg = "--interval: from 0.2s to 1h"
         raise DccdError(msg)

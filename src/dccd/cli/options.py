@@ -1,0 +1,29 @@
+"""What the values of options mean; an error names the option."""
+
+from datetime import UTC, datetime
+
+from dccd.errors import DccdError
+from dccd.units import parse_duration
+
+__all__ = ["milliseconds_of", "seconds_of"]
+
+
+def seconds_of(option: str, duration: str) -> float:
+    """Return a duration in seconds; a text that is none is an error."""
+    try:
+        return parse_duration(duration)
+    except ValueError as error:
+        msg = f"{option}: {error}"
+        raise DccdError(msg) from None
+
+
+def milliseconds_of(option: str, time: str | None) -> int | None:
+    """Return a time, in UTC if it names no zone, as milliseconds; a text that is none is an error."""
+    if time is None:
+        return None
+    try:
+        found = datetime.fromisoformat(time)
+    except ValueError:
+        msg = f"{option}: not a time: {time!r}; write 2026-11-01 or 2026-11-01T12:00:00Z, in UTC"
+        raise DccdError(msg) from None
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
