@@ -1,7 +1,7 @@
 """A server on loopback that fails as told."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dccd.testing.server import Answer, LoopbackServer
@@ -62,7 +62,7 @@ class FaultyServer(LoopbackServer):
         times : int, optional
             For how many requests; default until `heal`.
         """
-        self._add_fault(pair, lambda right: Answer(right.status, right.body, right.headers, delay=seconds), times)
+        self._add_fault(pair, lambda right: replace(right, delay=seconds), times)
 
     def drip(self, pair: str | None = None, *, seconds: float = 0.1, times: int | None = None) -> None:
         """Answer a byte at a time.
@@ -76,7 +76,7 @@ class FaultyServer(LoopbackServer):
         times : int, optional
             For how many requests; default until `heal`.
         """
-        self._add_fault(pair, lambda right: Answer(right.status, right.body, right.headers, drip=seconds), times)
+        self._add_fault(pair, lambda right: replace(right, drip=seconds), times)
 
     def reset(self, pair: str | None = None, *, times: int | None = None) -> None:
         """Reset the connection in place of an answer.
