@@ -6,14 +6,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from dccd.candles.ccxt_client import CcxtClient, ccxt_exchanges
+from dccd.candles.ccxt_client import CcxtClient
 from dccd.candles.retries import Retries, TransientError
 from dccd.candles.series import Candle
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.errors import SourceRefusedError, SourceUnavailableError
 from dccd.units import parse_timeframe
 
-__all__ = ["CcxtSource", "ccxt_exchanges"]
+__all__ = ["CcxtSource"]
 
 _NONSENSE: Final = "made no sense of the answer: it holds no candles"
 _NO_MARKETS: Final = "made no sense of the answer: it lists no markets"

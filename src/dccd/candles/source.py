@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from dccd.candles.ccxt_source import CcxtSource, ccxt_exchanges
+from dccd.candles.ccxt_client import ccxt_exchanges
+from dccd.candles.ccxt_source import CcxtSource
 from dccd.candles.series import Candle
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.errors import UnknownSourceError
