@@ -1,53 +1,23 @@
 """The commands about alerts."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.command import Command
 
-from dccd.cli import main
 from dccd.daemon.alerts.state import read_state
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
 from dccd.testing import Answer, WebhookReceiver
 
+pytestmark = pytest.mark.usefixtures("data")
+
 KEY = "kraken/BTC/USD"
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory that the configuration names, with a job that fails; the home is empty."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "dccd.toml").write_text('[storage]\nlocal_path = "data"\n')
-    with HealthMonitor(tmp_path / "data", AlertConfig()) as monitor:
-        for _ in range(3):
-            monitor.record_failure("kraken", "BTC/USD", error="TimeoutError: no answer")
-        monitor.record_success("kraken", "ETH/USD", 5)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def dccd(data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return what runs the command and gives its exit code, its output and its errors."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dccd", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -249,9 +219,9 @@ def test_the_commands_work_as_processes_of_their_own(data: Path) -> None:
         (("status",), "ALERTED,SILENCED"),
         (("forget", KEY), "is forgotten"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "dccd", *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
+        command = [sys.executable, "-m", "dccd", *arguments]
+        env = {**os.environ, "COLUMNS": "200"}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert said in done.stdout
 

@@ -52,13 +52,6 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-@pytest.fixture
-def exchange() -> Iterator[LoopbackExchange]:
-    """Return an exchange that serves."""
-    with LoopbackExchange() as serving:
-        yield serving
-
-
 def job(exchange: LoopbackExchange, *pairs: str, timeframe: str = "1h") -> str:
     """Return a job of binance as TOML."""
     return (

@@ -108,13 +108,6 @@ class Place:
 
 
 @pytest.fixture
-def exchange() -> Iterator[LoopbackExchange]:
-    """Return an exchange that serves."""
-    with LoopbackExchange() as serving:
-        yield serving
-
-
-@pytest.fixture
 def place(tmp_path: Path, exchange: LoopbackExchange) -> Iterator[Place]:
     """Return a home with a configuration."""
     made = Place(tmp_path, exchange)

@@ -1,36 +1,12 @@
 """The commands about the configuration."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.command import Command
 
-from dccd.cli import main
 from dccd.daemon.config.describe import settings
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def dccd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return what runs the command in an empty home and gives its exit code, its output and its errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dccd", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 def test_a_file_is_begun_and_can_be_used_at_once(dccd: Command, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,14 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from tests.cli.command import Command
 
 from dccd._compat import override
-from dccd.cli import main
 from dccd.cli.board import as_text, board, status_table
 from dccd.cli.status import show_status, watch_status
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.state import AlertState, Silence
-from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
-from dccd.daemon.health import HealthMonitor
+from dccd.daemon.config import CollectorConfig, HistoJob, StorageConfig
 from dccd.daemon.health_view import Place, see
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord
 from dccd.daemon.presence import Claim, Presence
@@ -241,40 +240,6 @@ def test_records_of_jobs_that_are_configured_no_more_are_told() -> None:
 
 # The commands
 
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory of the data, with a job that fails and one that is well; the home is empty."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("COLUMNS", raising=False)
-    (tmp_path / "dccd.toml").write_text('[storage]\nlocal_path = "data"\n', encoding="utf-8")
-    with HealthMonitor(tmp_path / "data", AlertConfig()) as monitor:
-        for _ in range(3):
-            monitor.record_failure("kraken", "BTC/USD", error=f"TimeoutError: {'no answer ' * 20}")
-        monitor.record_success("kraken", "ETH/USD", 5)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def dccd(data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return what runs the command and gives its exit code, its output and its errors."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dccd", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
-
 
 def test_status_prints_json_for_programs(dccd: Command, data: Path) -> None:
     """One object, with times in Unix seconds."""
@@ -304,6 +269,7 @@ def test_status_writes_nothing(dccd: Command, data: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in [data, *data.rglob("*")]} == before
 
 
+@pytest.mark.usefixtures("data")
 def test_status_into_a_pipe_is_as_wide_as_it_takes(dccd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless COLUMNS says how wide."""
     assert ("no answer " * 20).strip() in dccd("status")[1]
@@ -336,6 +302,7 @@ def test_a_daemon_that_cannot_write_is_seen_from_outside(dccd: Command, data: Pa
     assert dccd("healthcheck")[1] == "not running (died)\n"
 
 
+@pytest.mark.usefixtures("data")
 def test_a_probe_without_a_daemon_fails(dccd: Command) -> None:
     """In a line."""
     assert dccd("healthcheck") == (1, "not running (unseen)\n", "")
@@ -357,6 +324,7 @@ def test_a_time_that_is_none_is_an_error_in_one_line(dccd: Command, command: tup
     assert err.startswith(f"dccd: {command[-2]}: ")
 
 
+@pytest.mark.usefixtures("data")
 def test_metrics_go_to_stdout_or_to_a_file(dccd: Command, tmp_path: Path) -> None:
     """The same ones."""
     code, out, err = dccd("metrics")
@@ -366,6 +334,7 @@ def test_metrics_go_to_stdout_or_to_a_file(dccd: Command, tmp_path: Path) -> Non
     assert (tmp_path / "dccd.prom").read_text().startswith("# HELP dccd_build_info")
 
 
+@pytest.mark.usefixtures("data")
 def test_metrics_without_their_extra_name_it_in_one_line(dccd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is printed that a scraper could take for metrics."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
