@@ -2,13 +2,16 @@
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.chromium import PROGRAMS, Browser
 
 settings.register_profile("dccd", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -67,6 +70,15 @@ def _restore(loggers: dict[str | None, _LoggerState]) -> list[logging.Handler]:
         logger.setLevel(level)
         logger.propagate, logger.disabled = propagate, disabled
     return left_behind
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """Return a browser; without one on the machine the test is skipped."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    return Browser(program, tmp_path / "profile")
 
 
 def pytest_configure(config: pytest.Config) -> None:

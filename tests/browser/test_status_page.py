@@ -1,13 +1,11 @@
 """The status page in a real browser, without its window."""
 
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from bs4 import BeautifulSoup
+from tests.chromium import Browser
 
 from dccd.candles import Month, Series, Span
 from dccd.daemon.alerts.state import AlertState
@@ -19,46 +17,12 @@ from dccd.daemon.metrics import Incident, JobMetrics, JobRecord
 
 NOW = 1_700_000_000.0
 ATTACK = "E: <script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></td></table>"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 DAY = 86_400_000
 SPANS = [
     Span(
         Series("kraken", "BTC/USD", "1d"), (Month("1970-01", 31, 0, 30 * DAY), Month("1970-02", 27, 31 * DAY, 58 * DAY))
     )
 ]
-
-Dump = Callable[..., BeautifulSoup]
-
-
-@pytest.fixture
-def dump(tmp_path: Path) -> Dump:
-    """Return what opens an address and gives the document as it is after a while of virtual time."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no Chromium is installed")
-
-    def run(address: str, milliseconds: int = 1000) -> BeautifulSoup:
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        budget = f"--virtual-time-budget={milliseconds}"
-        done = subprocess.run(
-            [browser, *FLAGS, profile, budget, "--dump-dom", address],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=True,
-        )
-        return BeautifulSoup(done.stdout, "html.parser")
-
-    return run
 
 
 def routes(error: str = ATTACK) -> Routes:
@@ -77,9 +41,9 @@ def server() -> Iterator[Exporter]:
     serving.close()
 
 
-def test_the_page_shows_jobs_incidents_and_candles_and_runs_nothing_foreign(server: Exporter, dump: Dump) -> None:
+def test_the_page_shows_jobs_incidents_and_candles_and_runs_nothing_foreign(server: Exporter, browser: Browser) -> None:
     """What stands in an error is text; the browser makes no element of it, and its own style is not blocked."""
-    found = dump(server.address)
+    found = browser.open(server.address, 1000).document
     assert found.title is not None
     assert found.title.get_text() == "dccd: 1 alerted of 2 jobs"
     assert len(found.select("script")) == 1
@@ -96,7 +60,7 @@ def test_the_page_shows_jobs_incidents_and_candles_and_runs_nothing_foreign(serv
     assert not control.has_attr("hidden")
 
 
-def test_the_page_looks_again_by_itself(dump: Dump) -> None:
+def test_the_page_looks_again_by_itself(browser: Browser) -> None:
     """And shows what is new."""
     asked = 0
 
@@ -106,14 +70,14 @@ def test_the_page_looks_again_by_itself(dump: Dump) -> None:
         return routes(f"E: look {min(asked, 2)}")(path)
 
     server = Exporter("127.0.0.1:0", answer)
-    found = dump(server.address, 17_000)
+    found = browser.open(server.address, 17_000).document
     server.close()
     assert "E: look 2" in [cell.get_text() for cell in found.select("td.text")]
     (lost,) = found.select("#lost")
     assert lost.has_attr("hidden")
 
 
-def test_the_page_says_when_what_it_shows_is_old(dump: Dump) -> None:
+def test_the_page_says_when_what_it_shows_is_old(browser: Browser) -> None:
     """The daemon does not answer any more: the picture stays, with a warning."""
     asked = 0
 
@@ -123,7 +87,7 @@ def test_the_page_says_when_what_it_shows_is_old(dump: Dump) -> None:
         return routes()(path) if asked < 2 else Reply("no", 503)
 
     server = Exporter("127.0.0.1:0", answer)
-    found = dump(server.address, 17_000)
+    found = browser.open(server.address, 17_000).document
     server.close()
     (lost,) = found.select("#lost")
     assert not lost.has_attr("hidden")

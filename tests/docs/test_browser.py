@@ -1,9 +1,6 @@
 """The built site in a browser: the search finds what is there, and nothing complains."""
 
 import json
-import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -11,27 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
+from tests.chromium import Browser
 
 from dccd._compat import override
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=20000",
-    "--dump-dom",
-]
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
-
 
 # Loads each page in a frame as wide as a phone, and notes those that are wider.
 PHONE = """<!doctype html><title>pages that are too wide for a phone</title><ul></ul><script>
@@ -80,41 +59,27 @@ def address(site: Path) -> Iterator[str]:
             thread.join()
 
 
-def look(address: str, profile: Path) -> tuple[BeautifulSoup, list[str]]:
-    """Return a page as the browser has made it, and what it wrote to its console."""
-    assert BROWSER is not None
-    done = subprocess.run(
-        [BROWSER, *FLAGS, f"--user-data-dir={profile}", address],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    return BeautifulSoup(done.stdout, "html.parser"), re.findall(r"CONSOLE.*", done.stderr)
-
-
-def test_the_search_finds_the_monitor(address: str, tmp_path: Path) -> None:
+def test_the_search_finds_the_monitor(browser: Browser, address: str) -> None:
     """By its name, the page of the class among the first; nothing goes wrong on the way."""
-    page, console = look(f"{address}/search.html?q=HealthMonitor", tmp_path)
-    found = [str(link["href"]) for link in page.select("ul.search li a")]
+    page = browser.open(f"{address}/search.html?q=HealthMonitor")
+    found = [str(link["href"]) for link in page.document.select("ul.search li a")]
     assert any("dccd.daemon.health.HealthMonitor.html" in link for link in found[:5]), found
-    assert not console
+    assert not page.console
 
 
 @pytest.mark.parametrize("name", ["index.html", "commands.html", "generated/dccd.daemon.health.HealthMonitor.html"])
-def test_a_page_loads_without_a_complaint(address: str, tmp_path: Path, name: str) -> None:
+def test_a_page_loads_without_a_complaint(browser: Browser, address: str, name: str) -> None:
     """Its scripts have run: examples have a button to copy them, and headings a link to themselves."""
-    page, console = look(f"{address}/{name}", tmp_path)
-    assert page.select("button.copybtn")
-    assert page.select("a.headerlink")
-    assert page.select("button.theme-toggle")
-    assert not console
+    page = browser.open(f"{address}/{name}")
+    assert page.document.select("button.copybtn")
+    assert page.document.select("a.headerlink")
+    assert page.document.select("button.theme-toggle")
+    assert not page.console
 
 
-def test_no_page_is_wider_than_a_phone(address: str, site: Path, tmp_path: Path) -> None:
+def test_no_page_is_wider_than_a_phone(browser: Browser, address: str, site: Path) -> None:
     """What does not fit, as a long line of code or a table of figures, scrolls in a box of its own."""
-    page, _ = look(f"{address}/phone", tmp_path)
-    measured = [item.get_text() for item in page.select("li")]
+    page = browser.open(f"{address}/phone")
+    measured = [item.get_text() for item in page.document.select("li")]
     assert len(measured) == len(list(site.glob("*.html")))
     assert not any(measured), measured
