@@ -134,8 +134,7 @@ def test_a_daemon_is_seen_while_it_runs_and_after(place: Place) -> None:
 def test_of_two_starts_at_once_one_is_refused(place: Place) -> None:
     """With 75 and one line that names the other, which goes on."""
     first, second = place.start(), place.start()
-    while first.process.poll() is None and second.process.poll() is None:
-        time.sleep(0.05)
+    until(lambda: first.process.poll() is not None or second.process.poll() is not None)
     if first.process.poll() is None:
         first, second = second, first
     assert first.end(None) == 75
