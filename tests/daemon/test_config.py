@@ -107,47 +107,6 @@ def test_a_relative_place_is_relative_to_its_file(tmp_path: Path, monkeypatch: p
     assert load_config(path).storage.local_path == tmp_path / "etc" / "data"
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("[alerts]\nmax_consecutive_errors = 0\n", ["alerts.max_consecutive_errors", "greater than or equal to 1"]),
-        ("[alerts]\nwebhook_url = 'ftp://x'\n", ["alerts.webhook_url", "http"]),
-        ("[alerts]\nno_such_key = 1\n", ["no_such_key"]),
-        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = ['BTCUSD']\n", ["pairs", "BASE/QUOTE"]),
-        ("[[histo_jobs]]\nexchange = 'a/b'\npairs = ['A/B']\n", ["exchange"]),
-        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = []\n", ["pairs"]),
-        ("[[histo_jobs]]\nexchange = 'kraken'\npairs = ['A/B', 'A/B']\n", ["twice"]),
-        ("alerts = 5\n", ["alerts"]),
-        ("this is no TOML", ["dccd.toml"]),
-        ("", []),
-    ],
-)
-def test_a_problem_is_told_with_its_name_and_its_place(text: str, says: list[str]) -> None:
-    """A line each."""
-    written(text)
-    if not says:
-        load_config()
-        return
-    with pytest.raises(ConfigError) as caught:
-        load_config()
-    told = str(caught.value)
-    for part in (*says, "dccd.toml"):
-        assert part in told
-    assert len(told.splitlines()) == 1
-
-
-def test_each_problem_has_a_line_with_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two mistakes are mended at once."""
-    written("[alerts]\nmax_consecutive_errors = 0\n")
-    monkeypatch.setenv("DCCD_ALERTS__RECOVERY_THRESHOLD", "many")
-    with pytest.raises(ConfigError) as caught:
-        load_config()
-    lines = sorted(str(caught.value).splitlines())
-    assert len(lines) == 2
-    assert "dccd.toml" in lines[0]
-    assert "DCCD_ALERTS__RECOVERY_THRESHOLD" in lines[1]
-
-
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_file_that_cannot_be_read_is_an_error(name: str) -> None:
     """Nobody runs on defaults who named a file."""
@@ -181,12 +140,6 @@ def test_models_are_frozen_and_strict() -> None:
     for bad in ({"max_consecutive_errors": 0}, {"group_window": -1}, {"repeat_interval": "soon"}, {"format": "x"}):
         with pytest.raises(ValidationError):
             AlertConfig.model_validate(bad)
-
-
-def test_durations_are_numbers_or_texts() -> None:
-    """As everywhere."""
-    assert AlertConfig.model_validate({"repeat_interval": "10m"}).repeat_interval == 600
-    assert AlertConfig(repeat_interval=30).repeat_interval == 30
 
 
 def test_the_first_job_of_a_pair_has_the_plain_key() -> None:
