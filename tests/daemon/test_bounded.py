@@ -76,6 +76,15 @@ def test_a_server_that_drips_is_left_at_the_bound(session: requests.Session, at_
         assert BOUND - 0.05 < time.monotonic() - began < BOUND + 2
 
 
+def test_an_answer_without_end_is_not_read_to_its_end(session: requests.Session) -> None:
+    """Its status and its first 4,096 bytes say enough; the rest would take until the bound of the attempt."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 4096
+    with dripping(head, b"x" * 2000) as url:
+        began = time.monotonic()
+        Sender(session).post(url, b"{}", {})
+        assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(("at_once", "then"), [(b"", HEADERS), (BODY, b"x" * 2000)])
 def test_sending_to_a_server_that_drips_ends_in_time(session: requests.Session, at_once: bytes, then: bytes) -> None:
     """Whether a status of 200 without the rest is delivery enough is another matter."""

@@ -189,12 +189,6 @@ def test_a_server_that_hangs_is_left_in_time(receiver: WebhookReceiver, answer: 
         assert time.monotonic() - began < 2
 
 
-def test_an_answer_without_end_is_not_read_to_its_end(receiver: WebhookReceiver, sender: Sender) -> None:
-    """Its status says enough."""
-    receiver.answer(Answer(200, body=b"x" * 20_000_000))
-    sender.post(receiver.url, BODY, HEADERS)
-
-
 def test_hurry_cuts_the_waits_short_and_relax_takes_it_back(receiver: WebhookReceiver, clock: ManualClock) -> None:
     """Somebody waits for the process to end."""
     with requests.Session() as session:
