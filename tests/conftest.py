@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 from tests.chromium import PROGRAMS, Browser
 
+from dccd.testing import WebhookReceiver
+
 settings.register_profile("dccd", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dccd")
@@ -70,6 +72,13 @@ def _restore(loggers: dict[str | None, _LoggerState]) -> list[logging.Handler]:
         logger.setLevel(level)
         logger.propagate, logger.disabled = propagate, disabled
     return left_behind
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    """Return a receiver that serves."""
+    with WebhookReceiver() as serving:
+        yield serving
 
 
 @pytest.fixture

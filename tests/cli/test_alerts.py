@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from dccd.testing import Answer, WebhookReceiver
 pytestmark = pytest.mark.usefixtures("data")
 
 KEY = "kraken/BTC/USD"
-
-
-@pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
 
 
 def state_of(said: str, key: str = KEY) -> str:

@@ -79,13 +79,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
-@pytest.fixture
 def other() -> Iterator[WebhookReceiver]:
     """Return another receiver that serves."""
     with WebhookReceiver() as serving:

@@ -29,13 +29,6 @@ KEY = "kraken/BTC/USD"
 
 
 @pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
-@pytest.fixture
 def monitor(tmp_path: Path) -> Iterator[HealthMonitor]:
     """Return a monitor without alerts."""
     with HealthMonitor(tmp_path, AlertConfig()) as opened:

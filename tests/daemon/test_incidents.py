@@ -1,7 +1,6 @@
 """Incidents that a look at the clock opens: runs that never came, runs that do not end, data that stopped."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +19,6 @@ KEY = "kraken/BTC/USD"
 ALERTS = AlertConfig(webhook_url="https://example.com/hook/made-up")
 GOOD = Outcome(ok=True, rows=10)
 BAD = Outcome(ok=False, error="TimeoutError: no answer")
-
-
-@pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
 
 
 @pytest.fixture

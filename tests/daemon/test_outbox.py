@@ -23,13 +23,6 @@ from dccd.daemon.store import MetricsStore
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 
-@pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
 class World:
     """A store and an outbox on a clock that does not wait."""
 

@@ -20,13 +20,6 @@ HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1"}
 
 
 @pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
-@pytest.fixture
 def clock() -> ManualClock:
     """Return a clock that does not wait."""
     return ManualClock()

@@ -79,13 +79,6 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture
-def receiver() -> Iterator[WebhookReceiver]:
-    """Return a receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
 def told(receiver: WebhookReceiver) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the identifier of its message and the facts of each notice that came, in order."""
     for message in receiver.messages:
