@@ -127,8 +127,7 @@ class Coverage:
             return sorted(found, key=lambda span: span.series)
 
     def _months(self, directory: Path) -> tuple[Month, ...]:
-        paths = sorted(path for path in directory.glob("*.parquet") if layout.MONTH_FILE.fullmatch(path.name))
-        looked = [self._look(path) for path in paths[-self._most :]]
+        looked = [self._look(path) for path in layout.month_files(directory)[-self._most :]]
         return tuple(month for month in looked if month is not None)
 
     def _look(self, path: Path) -> Month | None:

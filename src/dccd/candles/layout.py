@@ -9,10 +9,10 @@ from urllib.parse import quote, unquote
 
 from dccd.candles.series import Series
 
-__all__ = ["ANY", "MONTH_FILE", "directory_of", "month", "series_of"]
+__all__ = ["ANY", "directory_of", "month", "month_files", "series_of"]
 
 ANY: Final = "exchange=*/symbol=*/timeframe=*"
-MONTH_FILE: Final = re.compile(r"\d{4,}-\d{2}\.parquet", re.ASCII)
+_MONTH_FILE: Final = re.compile(r"\d{4,}-\d{2}\.parquet", re.ASCII)
 _DAY_MS: Final = 86_400_000
 
 
@@ -32,6 +32,11 @@ def series_of(directory: Path) -> Series | None:
         return Series(unquote(exchange), "/".join(map(unquote, symbol.split("-"))), unquote(timeframe))
     except ValueError:
         return None
+
+
+def month_files(directory: Path) -> list[Path]:
+    """Return the files of a series that are there, from the oldest month to the newest."""
+    return sorted(path for path in directory.glob("*.parquet") if _MONTH_FILE.fullmatch(path.name))
 
 
 def month(time: int) -> str:

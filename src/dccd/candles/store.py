@@ -205,7 +205,7 @@ class CandleStore:
     def _files(self, series: Series) -> list[Path]:
         directory = self._root / layout.directory_of(series)
         with _storage_errors(directory):
-            return sorted(path for path in directory.glob("*.parquet") if layout.MONTH_FILE.fullmatch(path.name))
+            return layout.month_files(directory)
 
     def _read(self, series: Series, start: int | None, end: int | None, columns: list[str]) -> "pa.Table":
         low, high = "" if start is None else layout.month(start), "~" if end is None else layout.month(end)
