@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Wanted", "export_series", "show_gaps"]
 
-_WIDTH = 240
 Say = Callable[[str], None]
 
 
@@ -66,7 +65,7 @@ def show_gaps(  # noqa: PLR0913 - keywords
         say(json.dumps(rows, indent=2))
     elif rows:
         header = [name.upper() for name in rows[0]]
-        say(table(header, ([str(value) for value in row.values()] for row in rows), _WIDTH))
+        say(table(header, ([str(value) for value in row.values()] for row in rows)))
     else:
         say(f"no gaps in {len(gaps)} series" if found else f"no candles are stored in {path}")
     return well

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dccd.redact import redact
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["results_table", "table"]
 
+_WIDTH: Final = 240
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int = _WIDTH) -> str:
     """Return rows in aligned columns; the last column is cut to fit the width."""
     grid = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in grid) for column in range(len(header))]
@@ -35,4 +37,4 @@ def results_table(results: "Iterable[JobResult]") -> str:
         for result in results
     ]
     errors = [f"\n{result.key}: {redact(result.error)}" for result in results if result.error]
-    return "\n".join([table(("RESULT", "JOB", "TIME", "NEW", "NEWEST (UTC)", "MISSING"), rows, 240), *errors])
+    return "\n".join([table(("RESULT", "JOB", "TIME", "NEW", "NEWEST (UTC)", "MISSING"), rows), *errors])
