@@ -59,13 +59,10 @@ class Traced:
     origins : Mapping of str to str
         Place of each setting that is not a default: ``alerts.webhook_url`` or ``histo_jobs[0].pairs`` to
         ``environment variable DCCD_ALERTS__WEBHOOK_URL`` or ``dccd.toml:7``.
-    file : Path, optional
-        The TOML file that was read, if there was one.
     """
 
     config: CollectorConfig
     origins: Mapping[str, str]
-    file: Path | None = None
 
 
 def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) -> CollectorConfig:  # noqa: ANN401
@@ -185,7 +182,6 @@ class _Found:
     sources: list[Source]
     problems: list[Problem]
     foreign: list[str]
-    file: Path | None
 
 
 def _settle(found: _Found) -> Traced | list[Problem]:
@@ -205,7 +201,7 @@ def _settle(found: _Found) -> Traced | list[Problem]:
         return problems
     storage = config.storage.model_copy(update={"local_path": config.storage.local_path.absolute()})
     origins = {dotted(key): _place(found.sources, key) for key in _set(merged)}
-    return Traced(config.model_copy(update={"storage": storage}), origins, found.file)
+    return Traced(config.model_copy(update={"storage": storage}), origins)
 
 
 def _gather(around: Surroundings, path: str | os.PathLike[str] | None, given: Source) -> _Found:
@@ -226,7 +222,7 @@ def _gather(around: Surroundings, path: str | os.PathLike[str] | None, given: So
         sources.append(source)
         problems += unreadable
     sources.append(_of_systemd(around.environ))
-    return _Found(sources, problems, foreign, file)
+    return _Found(sources, problems, foreign)
 
 
 def _secrets(around: Surroundings, named: list[list[Variable]]) -> Iterator[tuple[Path, str]]:
