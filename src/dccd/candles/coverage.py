@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dccd.candles import layout, parquet
 from dccd.candles.series import Series
@@ -10,6 +11,8 @@ from dccd.errors import StorageError
 from dccd.files import Signature, signature
 
 __all__ = ["Coverage", "Month", "Span"]
+
+_MOST: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,12 @@ class Span:
 
 
 class Coverage:
-    """Looks at what a store holds, and remembers the files that do not change.
+    """Looks at what a store holds, at the newest 120 files of each series, and remembers those that do not change.
 
     Parameters
     ----------
     local_path : str or Path
         Directory of the store.
-    most : int, optional
-        Files of a series to look at, the newest ones.
 
     Raises
     ------
@@ -103,10 +104,9 @@ class Coverage:
     kraken BTC/USD 1d 1970-01 1
     """
 
-    def __init__(self, local_path: str | Path, *, most: int = 120) -> None:
+    def __init__(self, local_path: str | Path) -> None:
         parquet.require_pyarrow()
         self._root = Path(local_path)
-        self._most = most
         self._lock = threading.Lock()
         self._seen: dict[Path, tuple[Signature, Month | None]] = {}
 
@@ -127,7 +127,7 @@ class Coverage:
             return sorted(found, key=lambda span: span.series)
 
     def _months(self, directory: Path) -> tuple[Month, ...]:
-        looked = [self._look(path) for path in layout.month_files(directory)[-self._most :]]
+        looked = [self._look(path) for path in layout.month_files(directory)[-_MOST:]]
         return tuple(month for month in looked if month is not None)
 
     def _look(self, path: Path) -> Month | None:
