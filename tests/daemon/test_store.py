@@ -5,11 +5,15 @@ import logging
 import os
 import shutil
 import stat
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +23,7 @@ from dccd import files
 from dccd._compat import override
 from dccd.daemon.metrics import JobMetrics, JobRecord
 from dccd.daemon.state_directory import STATE_DIRECTORY
-from dccd.daemon.store import METRICS_FILE, MetricsStore, Transition, read_records
+from dccd.daemon.store import METRICS_FILE, MetricsStore, Transition, _Ticket, read_records
 from dccd.errors import StorageError
 from dccd.testing import ManualClock
 
@@ -399,6 +403,31 @@ def test_a_call_in_the_middle_of_a_snapshot_of_its_own_thread_disturbs_nothing(p
     assert inner == [101, {}]
     store.update({"a": partial(add, rows=1000)})
     assert on_disk(path.parent) == {"a": 1113, "b": 1}
+
+
+def test_what_comes_at_any_line_of_a_commit_is_written(directory: Path) -> None:
+    """Other threads may run at each of them: under a debugger, or while garbage is collected."""
+    store = MetricsStore(directory)
+    code, came = MetricsStore._commit.__code__, 0
+
+    def come(frame: FrameType, event: str, _arg: object) -> Callable[..., Any] | None:
+        nonlocal came
+        if frame.f_code is not code:
+            return None
+        if event == "line":
+            came += 1
+            store._queue.append(_Ticket({"b": add}, thread=0))
+        return come
+
+    before = sys.gettrace()
+    sys.settrace(come)
+    try:
+        store.update({"a": add})
+    finally:
+        sys.settrace(before)
+    assert came > 5
+    assert store.flush()
+    assert on_disk(directory) == {"a": 1, "b": came}
 
 
 def test_a_record_that_json_cannot_hold_harms_no_other(directory: Path) -> None:

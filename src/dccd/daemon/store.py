@@ -247,7 +247,7 @@ class MetricsStore:
             self.update({})
 
     def _has_queued(self, thread: int) -> bool:
-        return any(ticket.thread == thread for ticket in self._queue)
+        return any(ticket.thread == thread for ticket in self._queue[:])  # a leader may shorten it meanwhile
 
     def _lead(self, own: int) -> None:
         """Commit for all who wait; what comes from this very thread meanwhile cannot wait for itself."""
@@ -257,8 +257,10 @@ class MetricsStore:
                 self._commit()
 
     def _commit(self) -> None:
-        self._pending += self._queue  # no call between the two, in which a signal handler could raise
-        batch, self._queue = self._queue, []
+        batch = self._queue[:]  # others go on to append
+        last = len(batch)
+        self._pending += batch  # no call between the two, in which a signal handler could raise
+        del self._queue[:last]
         lock = self._file.lock(LOCK_TIMEOUT if self._fault is None else _IMPATIENCE)
         try:
             self._file.arrive()
