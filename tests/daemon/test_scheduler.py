@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from apscheduler import events
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from dccd._compat import override
 from dccd.candles import Candle, CandleStore, Series, register_source, unregister_source
 from dccd.daemon.collector import Collector
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
-from dccd.daemon.due import make_due
+from dccd.daemon.due import DueAtOnce, make_due
 from dccd.daemon.health import HealthMonitor
-from dccd.daemon.scheduler import build_histo_scheduler, run_histo_job, run_once
+from dccd.daemon.scheduler import _Events, build_histo_scheduler, run_histo_job, run_once
 from dccd.daemon.store import read_records
-from dccd.daemon.tasks import tasks_of
+from dccd.daemon.tasks import Task, tasks_of
 from dccd.errors import RateLimitedError, SourceRefusedError
 from dccd.testing import Answer, LoopbackExchange, ManualClock
 from dccd.units import parse_timeframe
@@ -312,6 +313,25 @@ def test_a_run_that_hangs_is_said_once_and_alerted_as_overrun(
         f"{NAME}/A/B was due again before its last run ended; such runs are left out"
     ]
     assert not [record for record in caplog.records if record.name.startswith("apscheduler")]
+
+
+def test_a_run_that_ends_while_another_is_left_out_disturbs_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Runs end in threads of their own, and the scheduler goes through those that it left out."""
+    config = configured(tmp_path, own(), HistoJob(exchange="kraken", pairs=("A/B",)))
+
+    class Ending(dict[str, Task]):
+        @override
+        def __getitem__(self, key: str) -> Task:
+            told._ended(events.JobExecutionEvent(events.EVENT_JOB_EXECUTED, key, "", datetime.now(UTC)))
+            return super().__getitem__(key)
+
+    tasks = Ending({task.key: task for task in tasks_of(config)})
+    told = _Events(BackgroundScheduler(), Collector(config), tasks, DueAtOnce(lambda _: None, 1.0))
+    for key in tasks:
+        told._skipped(events.JobSubmissionEvent(events.EVENT_JOB_MAX_INSTANCES, key, "", []))
+    assert [record.message.split()[0] for record in caplog.records] == list(tasks)
 
 
 def test_a_job_that_breaks_off_is_a_failure(tmp_path: Path, source: Flat) -> None:

@@ -269,7 +269,8 @@ class _Events:
         if key in self._left_out | self._behind:
             return
         exchange = _exchange(task) if task else None
-        known = any(_exchange(self._tasks[other]) == exchange for other in self._left_out if other in self._tasks)
+        left_out = self._left_out.copy()  # runs end meanwhile, in threads of their own
+        known = any(_exchange(self._tasks[other]) == exchange for other in left_out if other in self._tasks)
         self._left_out.add(key)
         level = logging.DEBUG if known else logging.WARNING
         logger.log(level, "%s was due again before its last run ended; such runs are left out", key)
