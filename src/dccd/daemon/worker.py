@@ -1,4 +1,4 @@
-"""A background thread that is there only while there is something to do."""
+"""A background thread that is there only once there is something to do."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dccd.clock import Clock
-from dccd.forks import ForkLock, renew_in_child
+from dccd.forks import renew_in_child
 
 __all__ = ["Worker"]
 
@@ -31,12 +31,12 @@ class Worker:
         self._work = work
         self._clock = clock
         self._stopped = False
-        self._lock = ForkLock()
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Take note that the thread is not in the child of a fork; the next call that wakes it starts another."""
+        self._lock = threading.RLock()  # reentrant: a signal handler may record an outcome while one is recorded
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 

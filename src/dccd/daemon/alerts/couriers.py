@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from dccd.clock import Clock
-from dccd.forks import ForkLock, no_fork, renew_in_child
+from dccd.forks import no_fork, renew_in_child
 
 if TYPE_CHECKING:
     import requests
@@ -43,12 +43,12 @@ class Couriers:
         self._secret = secret
         self._clock = clock
         self._session = session
-        self._making = ForkLock()
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Leave the connections to the parent: a child of a fork makes its own."""
+        self._making = threading.RLock()
         self._made: Mapping[str, Courier] = {}
         self.until: float = _NEVER
 
