@@ -196,7 +196,7 @@ def _trouble(record: JobRecord, kind: str, since: float, alerts: "AlertConfig", 
     if incident.notices == 0:
         return _owe(record, incident, "firing", alerts, now)
     if _is_repeat_due(record, incident, alerts, now):
-        return _owe(record, _open_incident(record, kind) or incident, "repeat", alerts, now)
+        return _owe(record, incident, "repeat", alerts, now)
     return record
 
 
