@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from dccd.clock import Clock
 from dccd.forks import no_fork, renew_in_child
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Couriers"]
 
-T = TypeVar("T")
 _NEVER: Final = float("inf")
 
 
@@ -73,44 +72,37 @@ class Couriers:
             courier.sender.hurry(self._clock.monotonic())
             courier.close()
 
-    def side_by_side(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Call all at the same time, the first of them in this thread.
+    def side_by_side(self, calls: Sequence[Callable[[], None]]) -> None:
+        """Call all at the same time, the first of them in this thread; return once all are done.
 
         Parameters
         ----------
         calls : sequence of callable
             What one courier each has to do.
-
-        Returns
-        -------
-        list
-            What they returned, once all have.
         """
-        results: dict[int, T] = {}
         errors: list[BaseException] = []
 
-        def run(number: int) -> None:
+        def run(call: Callable[[], None]) -> None:
             try:
-                results[number] = calls[number]()
+                call()
             except BaseException as error:  # noqa: BLE001 - raised again where somebody sees it
                 errors.append(error)
 
-        threads, in_turn = [], [0] if calls else []
-        for number in range(1, len(calls)):
-            thread = threading.Thread(target=run, args=(number,), name="dccd-alerts", daemon=True)
+        threads, in_turn = [], list(calls[:1])
+        for call in calls[1:]:
+            thread = threading.Thread(target=run, args=(call,), name="dccd-alerts", daemon=True)
             try:
                 thread.start()
                 threads.append(thread)
             except RuntimeError:  # no threads any more while the interpreter ends
-                in_turn.append(number)
-        for place, number in enumerate(in_turn):
+                in_turn.append(call)
+        for place, call in enumerate(in_turn):
             self._share(len(in_turn) - place)
-            run(number)
+            run(call)
         for thread in threads:
             thread.join()
         if errors:
             raise errors[0]
-        return [results[number] for number in range(len(calls))]
 
     def _share(self, left: int) -> None:
         """Leave those whose turn comes later their part of the time."""
