@@ -10,7 +10,6 @@ __all__ = ["Document", "Member", "members"]
 
 _BLOCK: Final = 128
 _LONGEST: Final = 4096
-_SEPARATOR: Final = ",\n"
 _BEGIN, _QUOTE, _COLON, _COMMA, _END = (
     re.compile(pattern.replace("_", r"[ \t\n\r]*")) for pattern in (r"_\{_", r'"', "_:_", "_,_", r"_\}_\Z")
 )
@@ -37,20 +36,16 @@ class Member(NamedTuple):
     is_known: bool = False
 
 
-def _no_json(text: str) -> object:
-    """Stand for what Python reads and no other program does: NaN, or a number of thousands of digits."""
-    return NotImplemented if text else None
-
-
 def _integer(text: str) -> object:
     try:
         return int(text)
     except ValueError:
-        return _no_json(text)
+        return NotImplemented
 
 
-_scan: Final = json.JSONDecoder(parse_constant=_no_json).raw_decode
-_scan_any_integer: Final = json.JSONDecoder(parse_constant=_no_json, parse_int=_integer).raw_decode
+# What Python reads and no other program does, NaN or a number of thousands of digits, becomes NotImplemented.
+_scan: Final = json.JSONDecoder(parse_constant=lambda _: NotImplemented).raw_decode
+_scan_any_integer: Final = json.JSONDecoder(parse_constant=lambda _: NotImplemented, parse_int=_integer).raw_decode
 
 
 def members(text: str, known: Collection[str] = ()) -> Iterator[Member]:
@@ -210,4 +205,4 @@ class Document:
 
 
 def _text(block: Mapping[str, str]) -> bytes:
-    return _SEPARATOR.join(block.values()).encode("ascii")
+    return ",\n".join(block.values()).encode("ascii")
