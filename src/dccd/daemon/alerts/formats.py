@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
+from dccd.daemon.logs import utc
 
 __all__ = ["body", "endpoint", "text"]
 
@@ -136,7 +136,7 @@ def _escape_rocketchat(row: str) -> str:
 def _generic(message: Message, source: str, now: float) -> dict[str, Any]:
     return {
         "type": _type(message),
-        "timestamp": _rfc3339(now),
+        "timestamp": utc(now),
         "text": _fit(_rows(message, source, now, _GENERIC_LIMIT), _GENERIC_LIMIT),
         "data": {"id": message.id, "source": source, "jobs": [_facts(item) for item in message.items]},
     }
@@ -169,13 +169,13 @@ def _facts(item: Item) -> dict[str, Any]:
         "notice": notice.id,
         "incident": notice.incident,
         "kind": notice.kind,
-        "since": _rfc3339(notice.since),
-        "at": _rfc3339(notice.at),
+        "since": utc(notice.since),
+        "at": utc(notice.at),
         "failures": notice.failures,
         "error": notice.error,
-        "last_success_at": None if notice.last_success_at is None else _rfc3339(notice.last_success_at),
+        "last_success_at": None if notice.last_success_at is None else utc(notice.last_success_at),
         "rows_missing": notice.rows_missing,
-        "newest_at": None if notice.newest_at is None else _rfc3339(notice.newest_at),
+        "newest_at": None if notice.newest_at is None else utc(notice.newest_at),
     }
 
 
@@ -195,7 +195,3 @@ def _fit(rows: list[str], limit: int, end: str = "\n") -> str:
             break
         kept.append(row)
     return end.join(kept)
-
-
-def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
