@@ -171,15 +171,16 @@ class Collector:
         if result.complete:
             self._said_at.pop(task.key, None)
         if self.health is not None:
-            # While a series is behind, its candles are old and that is no news.
-            behind = result.newest is None or not result.complete
+            newest_at = None  # while a series is behind, its candles are old and that is no news
+            if result.complete and result.newest is not None:
+                newest_at = result.newest / 1000 + task.job.seconds
             self.health.record_success(
                 task.job.exchange,
                 task.pair,
                 result.rows,
                 duration=result.duration,
                 timeframe=task.qualifier,
-                newest_at=None if behind or result.newest is None else result.newest / 1000 + task.job.seconds,
+                newest_at=newest_at,
                 rows_missing=sum(gap.missing for gap in result.gaps),
             )
         level = logging.INFO if result.complete and result.rows > _ROUTINE else logging.DEBUG
