@@ -163,6 +163,16 @@ def test_our_own_errors_are_told_without_a_traceback(
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [f"{NAME}/C/D: unexpected error"]
 
 
+def test_the_error_of_a_result_is_that_of_the_metrics_and_shows_no_secret(tmp_path: Path, source: Flat) -> None:
+    """Whoever calls `run_once` may print it."""
+    source.trouble["A/B"] = SourceRefusedError("https://me:hunter2@example.com/\nsays no")
+    config = configured(tmp_path, own())
+    with HealthMonitor.from_config(config) as health:
+        (result,) = run_once(config, health)
+        known = health.get_metrics()[result.key].last_error
+    assert result.error == known == "SourceRefusedError: https://***@example.com/ says no"
+
+
 def test_a_job_that_is_not_configured_is_a_mistake(tmp_path: Path) -> None:
     """Of the caller, so it raises."""
     config = configured(tmp_path, own())

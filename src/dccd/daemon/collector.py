@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dccd.candles import CandleSource, CandleStore, Series, collect, open_source
 from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon import outcomes
 from dccd.daemon.breaker import Breaker, Hold
 from dccd.daemon.tasks import JobResult, Task
 from dccd.errors import DccdError, RateLimitedError, SourceUnavailableError
@@ -200,7 +201,7 @@ class Collector:
             )
         else:
             logger.log(logging.DEBUG if repeated else logging.WARNING, "%s failed: %s", task.key, error)
-        return replace(result, error=f"{type(error).__name__}: {error}", duration=round(duration, 3))
+        return replace(result, error=outcomes.describe(error), duration=round(duration, 3))
 
     def _held(self, breaker: Breaker, key: str, *, in_turn: bool) -> Hold | None:
         """Return why a job is not to ask; a rest that is over soon is waited for."""

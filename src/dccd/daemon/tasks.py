@@ -30,7 +30,7 @@ class JobResult:
     gaps : tuple of Gap, optional
         Candles that the exchange did not give, between others that it did.
     error : str or None, optional
-        What went wrong, as ``Type: message``.
+        What went wrong, as ``Type: message``, redacted and cut as in the metrics.
     duration : float, optional
         Seconds it took.
     complete : bool, optional
