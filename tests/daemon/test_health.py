@@ -22,6 +22,7 @@ from dccd._compat import override
 from dccd.daemon import stores
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor, JobMetrics, read_metrics
+from dccd.daemon.metrics import JobRecord
 from dccd.errors import StorageError
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
@@ -301,6 +302,21 @@ def test_closing_twice_does_nothing_and_leaves_the_loggers_as_they_were(tmp_path
     assert (logging.getLogger().handlers, logging.getLogger("dccd").level) == before
     text = (tmp_path / ".dccd" / "dccd.log").read_text()
     assert (text.count("only once"), text.count("still there")) == (1, 1)
+
+
+def test_a_failure_recorded_within_a_commit_of_its_own_thread_is_told(
+    tmp_path: Path, receiver: WebhookReceiver
+) -> None:
+    """As a signal handler records it; nothing else has to happen for the alert to go out."""
+    alerts = alerting(receiver.url, max_consecutive_errors=1)
+    with HealthMonitor(tmp_path, alerts) as monitor:
+
+        def interrupted(record: JobRecord) -> JobRecord:
+            monitor.record_failure("kraken", "BTC/USD", error="TimeoutError: no answer")
+            return record
+
+        monitor._store.update({"a": interrupted})
+        assert receiver.wait_for(1, timeout=10)
 
 
 def test_a_record_after_closing_counts(tmp_path: Path) -> None:

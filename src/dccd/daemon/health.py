@@ -555,7 +555,8 @@ class HealthMonitor:
 
     def _update(self, changes: Mapping[str, "Transition"]) -> dict[str, JobRecord]:
         after = self._store.update(changes) if changes else {}
-        owed = self._outbox.is_on and any(record.owed for record in after.values())
+        is_queued = len(after) < len(changes)  # by a signal handler within a commit; after it one knows what is owed
+        owed = self._outbox.is_on and (is_queued or any(record.owed for record in after.values()))
         if owed or self._store.fault is not None:
             self._worker.wake()
         return after
