@@ -118,9 +118,9 @@ class Alerting(RuleBasedStateMachine):
 
     def die(self) -> None:
         """Leave the monitor as a kill does: without a last word."""
-        from dccd.daemon import health
+        from dccd.daemon.closing import opened
 
-        health._open.discard(self.monitor)
+        opened.discard(self.monitor)
         self.monitor._undo.close()
         self.monitor._secrets.close()
 

@@ -40,7 +40,6 @@ __all__ = ["HealthMonitor", "JobMetrics", "Run", "close_all", "read_metrics"]
 logger: logging.Logger = logging.getLogger(__name__)
 
 _RETRY_DISK: Final = 5.0
-_open: Final = opened
 
 
 def read_metrics(local_path: str | os.PathLike[str]) -> dict[str, JobMetrics]:
@@ -508,7 +507,7 @@ class HealthMonitor:
             self._undo.close()
             self._secrets.close()
             raise
-        _open.add(self, self._deadline, self._close)
+        opened.add(self, self._deadline, self._close)
         self._resume()
 
     def _open_parts(self) -> None:
@@ -572,9 +571,9 @@ class HealthMonitor:
 
     def _close(self, until: float) -> None:
         with self._closing:
-            if self not in _open:
+            if self not in opened:
                 return
-            _open.discard(self)
+            opened.discard(self)
             self._store.flush()
             self._outbox.drain(until)
             has_ended = self._worker.stop(max(0.1, until - self._options.clock.monotonic()))
