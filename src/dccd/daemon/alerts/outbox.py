@@ -208,7 +208,6 @@ class Outbox:
             [partial(self._deliver_to, destination, plans[destination], live) for destination in busy]
         )
         plans |= {destination: self._plan(destination, window, state) for destination in busy}
-        self._settle()
         now = self._clock.time()
         return [
             _SOON if each.messages else None if each.next_at is None else max(_SOON, each.next_at - now)
