@@ -84,7 +84,6 @@ def serve(  # noqa: PLR0913 - keywords
     *,
     configure: "Callable[[CollectorConfig], None]" = lambda _: None,
     wait: bool = False,
-    notifier: Notifier | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> bool:
     """Collect until told to stop.
@@ -101,8 +100,6 @@ def serve(  # noqa: PLR0913 - keywords
         Gets each further configuration when it is taken up.
     wait : bool, optional
         Whether to wait for another daemon on the directory to end, rather than to refuse.
-    notifier : Notifier, optional
-        Tells the service manager.
     clock : Clock, optional
         Where the time comes from.
 
@@ -126,7 +123,7 @@ def serve(  # noqa: PLR0913 - keywords
         logger.info("waiting for the daemon that is at work on %s, pid %d, to end", path, other.pid)
     try:
         with Claim(path, wait=orders.stopped if wait else None, clock=clock) as claim:
-            daemon = _Daemon(config, claim, orders, notifier or Notifier(), clock)
+            daemon = _Daemon(config, claim, orders, Notifier(), clock)
             return daemon.run(load, configure)
     except AlreadyRunningError:
         if wait and orders.stopped.is_set():
