@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dccd import errors
+from dccd.daemon.view import PRESENT
 from dccd.units import format_duration
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _owed(overview: "Overview") -> str:
     count = f"{overview.notices_owed} {'notice' if overview.notices_owed == 1 else 'notices'}"
     if overview.next_try_at is None:
         return f"{count}; no destination is set here"
-    if overview.daemon.state not in {"running", "hung", "stopping"}:
+    if overview.daemon.state not in PRESENT:
         return f"{count}, sent when a daemon or monitor runs"
     wait = overview.next_try_at - overview.at
     return f"{count}, next try {'now' if wait <= 0 else f'in {format_duration(wait)}'}"

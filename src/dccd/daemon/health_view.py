@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dccd.daemon.metrics import JobRecord
 from dccd.daemon.view import (
+    PRESENT,
     STATES,
     DaemonState,
     DaemonView,
@@ -185,7 +186,7 @@ def see_daemon(presence: "Presence | None", now: float) -> DaemonView:
         state = "hung"
     else:
         state = "stopping" if presence.state == "stopping" else "running"
-    is_there = state in {"running", "stopping", "hung"}
+    is_there = state in PRESENT
     return DaemonView(
         state,
         presence.pid,
@@ -220,7 +221,7 @@ def fault(
         A line; None where nothing is wrong.
     """
     daemon = overview.daemon
-    if daemon.state in {"starting", "stopped", "died", "unseen"}:
+    if daemon.state not in PRESENT:
         return f"not running ({daemon.state})"
     age = overview.at - (overview.at if daemon.ticked_at is None else daemon.ticked_at)
     if age > max_age:

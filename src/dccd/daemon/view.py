@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 __all__ = [
     "INCIDENT_KINDS",
+    "PRESENT",
     "STATES",
     "DaemonState",
     "DaemonView",
@@ -27,6 +28,8 @@ INCIDENT_KINDS: Final = ("failing", "stale", "overrun", "old data")
 """Kinds of trouble that a job may be in, several at once."""
 
 DaemonState = Literal["starting", "running", "stopping", "hung", "stopped", "died", "unseen"]
+PRESENT: Final[frozenset[DaemonState]] = frozenset({"running", "stopping", "hung"})
+"""States of a daemon that is there and has said what it does."""
 
 
 @dataclass(frozen=True, slots=True)

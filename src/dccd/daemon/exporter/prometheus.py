@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import dccd
-from dccd.daemon.view import INCIDENT_KINDS, STATES
+from dccd.daemon.view import INCIDENT_KINDS, PRESENT, STATES
 from dccd.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def _of_daemon(overview: "Overview") -> "Iterator[Metric]":
     daemon = overview.daemon
     version = daemon.version or dccd.__version__
     yield InfoMetricFamily("dccd_build", "Version of dccd.", value={"version": version})
-    is_there = daemon.state in {"running", "stopping", "hung"}
-    yield _gauge("dccd_daemon_running", "Whether a daemon is there (1) or not (0).", is_there)
+    yield _gauge("dccd_daemon_running", "Whether a daemon is there (1) or not (0).", daemon.state in PRESENT)
     yield _gauge("dccd_start_timestamp_seconds", "When the daemon started.", daemon.started_at)
     yield _gauge("dccd_last_tick_timestamp_seconds", "When the daemon last looked at the clock.", daemon.ticked_at)
     degraded = daemon.persistence is not None
