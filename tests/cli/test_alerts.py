@@ -12,6 +12,7 @@ from tests.cli.command import Command
 from dccd.daemon.alerts.state import read_state
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
+from dccd.locks import file_lock
 from dccd.testing import Answer, WebhookReceiver
 
 pytestmark = pytest.mark.usefixtures("data")
@@ -159,6 +160,18 @@ def test_a_forgotten_job_is_gone_from_the_status(dccd: Command, data: Path) -> N
     assert set(read_metrics(data)) == {"kraken/ETH/USD"}
     assert KEY not in dccd("status")[1]
     assert set(json.loads((data / ".dccd" / "metrics.json").read_bytes())) == {"kraken/ETH/USD"}
+
+
+def test_a_record_that_could_not_be_dropped_is_not_said_to_be(
+    dccd: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits in memory would end with the command."""
+    monkeypatch.setattr("dccd.daemon.store.LOCK_TIMEOUT", 0.01)
+    with file_lock(data / ".dccd" / "metrics.json.lock", 1):
+        code, out, err = dccd("forget", KEY)
+    assert (code, out) == (1, "")
+    assert f"dccd: {KEY} is not forgotten: another process holds the lock" in err
+    assert KEY in read_metrics(data)
 
 
 def test_a_monitor_that_is_open_sees_that_a_job_was_forgotten(dccd: Command, data: Path) -> None:

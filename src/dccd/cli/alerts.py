@@ -15,7 +15,7 @@ from dccd.daemon.alerts.state import AlertState, Silence, change_state, read_sta
 from dccd.daemon.metrics import Notice
 from dccd.daemon.state_directory import STATE_DIRECTORY
 from dccd.daemon.store import MetricsStore, read_records
-from dccd.errors import DccdError
+from dccd.errors import DccdError, StorageError
 from dccd.redact import hide_secrets
 from dccd.units import format_duration
 
@@ -116,7 +116,11 @@ def list_silences(local_path: Path) -> str:
 def drop_record(local_path: Path, key: str) -> str:
     """Drop the record of a job."""
     _require(local_path, key)
-    MetricsStore(local_path / STATE_DIRECTORY).update({key: lambda _: None})
+    store = MetricsStore(local_path / STATE_DIRECTORY)
+    store.update({key: lambda _: None})
+    if store.fault is not None:  # what waits in memory ends with this process
+        msg = f"{key} is not forgotten: {store.fault}"
+        raise StorageError(msg)
     return f"{key} is forgotten; its candles stay"
 
 
