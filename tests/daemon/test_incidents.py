@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord, Outcome
 from dccd.daemon.policy import advance, expect, retire, watch
+from dccd.daemon.state_directory import STATE_DIRECTORY
+from dccd.daemon.store import MetricsStore
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 NOW = 1_700_000_000.0
@@ -469,6 +472,17 @@ def test_a_clock_set_back_finds_nothing_and_loses_nothing(
             assert monitor.check() == []
         assert monitor.flush()
     assert receiver.messages == ()
+
+
+def test_a_look_sends_what_a_process_that_is_gone_left_owed(tmp_path: Path, receiver: WebhookReceiver) -> None:
+    """A monitor that owes nothing itself would otherwise not see it before its own end."""
+    alerts = alerting(receiver.url)
+    with HealthMonitor(tmp_path, alerts) as monitor:
+        failed = partial(advance, outcome=Outcome(ok=False, max_consecutive_errors=1), alerts=alerts, now=NOW)
+        MetricsStore(tmp_path / STATE_DIRECTORY).update({KEY: failed})
+        assert monitor.check() == [KEY]
+        assert receiver.wait_for(1)
+    assert titles(receiver) == [f"[FIRING] {KEY} is failing on host-1"]
 
 
 def test_a_heartbeat_follows_each_look(tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock) -> None:

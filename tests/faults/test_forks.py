@@ -105,6 +105,23 @@ monitor.close()
 print([process.exitcode for process in processes])
 """
 
+# Each worker makes a monitor and never closes it. It is gone long before its notices are due.
+POOL = """
+monitor.close()
+alerts = alerts.model_copy(update={"group_window": 60.0})
+
+def begin():
+    global monitor
+    monitor = HealthMonitor.from_config(config.model_copy(update={"alerts": alerts}))
+
+def work(number):
+    monitor.record_failure("pool", f"P/{number}", error="E: x")
+
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(2, multiprocessing.get_context("fork"), begin) as pool:
+    list(pool.map(work, range(4)))
+"""
+
 # The parent dies with the lock, and what it forked lives on.
 ORPHAN = """
 from dccd import files
@@ -174,6 +191,15 @@ def test_no_notice_is_told_twice_by_parent_and_children(tmp_path: Path) -> None:
         ("parent/P/0", "resolved"): 1,
         **{(f"child/C/{number}", "firing"): 1 for number in range(3)},
     }
+    assert all(record.owed == () for record in read_records(tmp_path).values())
+
+
+def test_a_worker_of_a_process_pool_tells_at_its_end_what_it_owes(tmp_path: Path) -> None:
+    """Such a process runs nothing that is registered with atexit."""
+    with WebhookReceiver() as receiver:
+        assert run(POOL, tmp_path, receiver.url) == ""
+        told = [job["job"] for message in receiver.messages for job in message.json["data"]["jobs"]]
+    assert sorted(told) == [f"pool/P/{number}" for number in range(4)]
     assert all(record.owed == () for record in read_records(tmp_path).values())
 
 

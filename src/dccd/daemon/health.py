@@ -432,7 +432,8 @@ class HealthMonitor:
         """Look for runs that never came, runs that do not end, and data that stopped.
 
         Call it now and then from your own loop; the scheduler does so by itself. Each finding is an incident of its
-        own and alerts at once. With ``alerts.heartbeat_url`` a ping follows.
+        own and alerts at once. Notices that a process which is gone left owed are sent, too. With
+        ``alerts.heartbeat_url`` a ping follows.
 
         Returns
         -------
@@ -442,7 +443,8 @@ class HealthMonitor:
         findings = self._watchdog.look(self._store.snapshot())
         self._update(findings.changes)
         findings.tell()
-        if self._heartbeat.ask():
+        # What a process that is gone left owed counts, too.
+        if self._heartbeat.ask() or self._outbox.owes():
             self._worker.wake()
         return list(findings.troubled)
 
