@@ -124,7 +124,7 @@ def test_gaps_are_reported_and_warned_of_once(store: CandleStore, caplog: pytest
         result = collect(later, store, SERIES, now=720)
         assert result.gaps == (Gap(5 * MINUTE, 7 * MINUTE, 3), Gap(10 * MINUTE, 10 * MINUTE, 1))
         (record,) = caplog.records
-        assert "4 candles missing in 2 gaps; the first: 3 missing from 1970-01-01T00:05:00Z" in record.message
+        assert "candles missing: 4, gaps: 2; the first: 3 missing from 1970-01-01T00:05:00Z" in record.message
         caplog.clear()
         assert collect(later, store, SERIES, now=730).gaps == (Gap(10 * MINUTE, 10 * MINUTE, 1),)
         assert not caplog.records
@@ -148,7 +148,7 @@ def test_what_is_no_candle_is_skipped_and_counted(store: CandleStore, caplog: py
     with caplog.at_level(logging.WARNING, "dccd.candles"):
         result = collect(Scripted([_candle(0), *junk, _candle(3)]), store, SERIES, now=720, start=_time(0))
     assert (result.new, result.fetched, result.skipped) == (2, 2, 3)
-    assert "3 candles skipped" in caplog.text
+    assert "candles skipped: 3" in caplog.text
 
 
 def test_pages_before_an_outage_stay(store: CandleStore) -> None:

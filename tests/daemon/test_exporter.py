@@ -427,6 +427,19 @@ def test_an_address_that_is_taken_is_an_error_in_the_log_and_no_more(
     assert record.exc_info is None
 
 
+def test_metrics_that_lack_their_extra_are_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And not only to Prometheus, whose operator may be another."""
+    caplog.set_level(logging.INFO, "dccd")
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    server = open_exporter(config(tmp_path, "127.0.0.1:0"), overview)
+    assert server is not None
+    server.close()
+    assert f"the status page: {server.address}; metrics need prometheus_client" in caplog.text
+    assert "metrics and" not in caplog.text
+
+
 def test_an_address_that_others_reach_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """At the start, as nothing asks for a password."""
     server = open_exporter(config(tmp_path, "0.0.0.0:0"), overview)

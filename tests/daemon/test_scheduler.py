@@ -105,6 +105,30 @@ def test_a_pair_that_fails_stops_no_other(tmp_path: Path, exchange: LoopbackExch
         assert metrics[result.key].last_duration is not None
 
 
+def test_a_job_refused_in_a_run_that_comes_once_is_said_as_a_failure(
+    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody asks for it again in an hour."""
+    source.trouble["A/B"] = SourceRefusedError("no such pair")
+    config = configured(tmp_path, own("A/B"))
+    with HealthMonitor.from_config(config) as health:
+        for _ in range(2):
+            run_once(config, health)
+    assert [record.message for record in caplog.records] == [
+        f"{NAME}/A/B failed, {count} in a row: SourceRefusedError: no such pair" for count in (1, 2)
+    ]
+
+
+def test_a_source_that_cannot_be_closed_costs_no_result(
+    tmp_path: Path, source: Flat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the user wrote may raise; a run tells how the jobs went."""
+    monkeypatch.delattr(Flat, "close")
+    [result] = run_once(configured(tmp_path, own("A/B")))
+    assert result.ok
+    assert [record.message for record in caplog.records] == ["a source could not be closed"]
+
+
 def test_an_error_that_looks_like_an_answer_is_a_failure(tmp_path: Path, exchange: LoopbackExchange) -> None:
     """HTTP 200 with an error of the exchange."""
     exchange.fail("BTC/USD", status=200, body={"error": ["EQuery:Unknown asset pair"]})
@@ -463,9 +487,9 @@ def test_runs_that_wait_for_their_turn_when_it_is_to_stop_ask_nobody(tmp_path: P
     assert source.asked == []
 
 
-def runs(collector: Collector, config: CollectorConfig) -> list[bool]:
+def runs(collector: Collector, config: CollectorConfig, seconds: float | None = None) -> list[bool]:
     """Run each task once; return which ended well."""
-    return [collector.run(task).ok for task in tasks_of(config)]
+    return [collector.run(task, seconds).ok for task in tasks_of(config)]
 
 
 def test_a_job_refused_for_good_is_said_once_and_asked_once_an_hour(
@@ -478,12 +502,12 @@ def test_a_job_refused_for_good_is_said_once_and_asked_once_an_hour(
     with HealthMonitor.from_config(config, clock=clock) as health, caplog.at_level(logging.WARNING):
         collector = Collector(config, health, clock=clock)
         for _ in range(70):
-            assert runs(collector, config) == [False, True, False]
+            assert runs(collector, config, 30.0) == [False, True, False]
             clock.advance(60)
         asked, metrics = [pair for pair, _ in source.asked].count("A/B"), health.get_metrics()
         del source.trouble["A/B"]
         clock.advance(3600)
-        assert runs(collector, config) == [True, True, False]
+        assert runs(collector, config, 30.0) == [True, True, False]
         collector.close()
     assert asked == 2
     assert [metrics[f"{NAME}/A/B"].errors_count, metrics["krakn/E/F"].errors_count] == [70, 70]

@@ -128,7 +128,7 @@ def test_a_server_that_is_not_there_is_tried_again(sender: Sender, clock: Manual
     with WebhookReceiver() as gone:
         url = gone.url
     error = refusal(sender, url)
-    assert (error.retryable, str(error)) == (True, "ConnectionError")
+    assert (error.retryable, str(error)) == (True, "ConnectionError: Connection refused")
     assert len(clock.waits) == 4
 
 

@@ -202,9 +202,9 @@ def _report(series: Series, last: int | None, result: Collected) -> None:
     """Log what is missing; a gap that an earlier run has met is not told again."""
     if any(last is None or gap.end > last for gap in result.gaps):
         missing, count, first = sum(gap.missing for gap in result.gaps), len(result.gaps), result.gaps[0]
-        _logger.warning("%s: %d candles missing in %d gaps; the first: %s", series, missing, count, first)
+        _logger.warning("%s: candles missing: %d, gaps: %d; the first: %s", series, missing, count, first)
     if result.skipped:
-        _logger.warning("%s: %d candles skipped: a price missing, or an impossible time", series, result.skipped)
+        _logger.warning("%s: candles skipped: %d, with a price missing or an impossible time", series, result.skipped)
 
 
 def _report_late_start(series: Series, asked: int, oldest: int) -> None:

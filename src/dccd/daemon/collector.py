@@ -97,17 +97,18 @@ class Collector:
         result = JobResult(task.key, job.exchange, pair, job.timeframe, ok=False)
         if self.stop.is_set():
             return replace(result, error=_STOPPED)
-        exchange = self._exchange(job)
+        exchange, in_turn = self._exchange(job), seconds is not None
         try:
             with nullcontext() if self.health is None else self.health.watching(task.key):
-                if (hold := self._held(exchange.breaker, task.key, in_turn=seconds is not None)) is not None:
+                if (hold := self._held(exchange.breaker, task.key, in_turn=in_turn)) is not None:
                     return self._failed(task, result, self._not_asked(job, hold), 0.0, repeated=True)
                 result = self._collect(task, exchange, seconds)
         except Exception as error:  # noqa: BLE001 - one failing pair never stops the others
             spent = self.clock.monotonic() - started
             if self.stop.is_set():
                 return replace(result, error=_STOPPED, duration=round(spent, 3))
-            return self._failed(task, result, error, spent, repeated=self._learn(exchange.breaker, task, error))
+            repeated = self._learn(exchange.breaker, task, error, in_turn=in_turn)
+            return self._failed(task, result, error, spent, repeated=repeated)
         stopped = self.stop.is_set()  # then a source ends early, as if there were no more
         result = replace(
             result,
@@ -128,7 +129,10 @@ class Collector:
             for exchange in exchanges:
                 exchange.source = None
         for source in sources:
-            source.close()
+            try:
+                source.close()
+            except Exception:  # of a source of the user's own
+                logger.exception("a source could not be closed")
 
     def _collect(self, task: Task, exchange: _Exchange, seconds: float | None) -> JobResult:
         job, pair = task.job, task.pair
@@ -220,12 +224,12 @@ class Collector:
         until = _utc(self.clock.time() + max(0.0, hold.until - self.clock.monotonic()))
         return SourceUnavailableError(f"{job.exchange} is left alone until {until}: {hold.error}")
 
-    def _learn(self, breaker: Breaker, task: Task, error: Exception) -> bool:
+    def _learn(self, breaker: Breaker, task: Task, error: Exception, *, in_turn: bool) -> bool:
         """Note a failure, and say once what follows from it; return whether the log knows it already."""
         now, known = self.clock.monotonic(), breaker.was_refused(task.key, error)
         resting = breaker.is_resting
         hold = breaker.fail(task.key, error, now)
-        if hold is None:
+        if hold is None or (hold.refused and not in_turn):  # a job that runs once is not asked for again
             return False
         wait = format_duration(hold.until - now)
         if hold.refused and not known:

@@ -224,7 +224,17 @@ def _classify(error: Exception, *, is_over: bool) -> NotSentError:
         return NotSentError("its TLS certificate is not trusted", retryable=False)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     retryable = isinstance(error, passing) or not isinstance(error, requests.RequestException)
-    return NotSentError(type(error).__name__, retryable=retryable)
+    return NotSentError(_words(error), retryable=retryable)
+
+
+def _words(error: Exception) -> str:
+    """Return what went wrong, with the system's own words, which name no address, where it has any."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return f"{type(error).__name__}: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def _status(status: int) -> str:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from dccd.daemon.view import JobView, Overview
 
-__all__ = ["MEDIA_TYPE", "exposition"]
+__all__ = ["MEDIA_TYPE", "NO_METRICS", "exposition"]
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+NO_METRICS: Final = "metrics need prometheus_client: pip install '.[metrics]' in the checkout"
 _LABELS: Final = ("exchange", "pair", "timeframe")
 
 _Value = Callable[["JobView"], float | None]
@@ -63,8 +64,7 @@ def exposition(overview: "Overview") -> bytes:
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
     except ImportError as error:
-        msg = "metrics need prometheus_client: pip install '.[metrics]' in the checkout"
-        raise MissingExtraError(msg) from error
+        raise MissingExtraError(NO_METRICS) from error
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(overview))
     return generate_latest(registry)

@@ -1,11 +1,13 @@
 """The exporter of a daemon: made of its settings, opened and closed with it."""
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dccd import files
 from dccd.daemon.exporter.addresses import is_loopback, split_address
+from dccd.daemon.exporter.prometheus import NO_METRICS
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Server
 from dccd.errors import MissingExtraError, StorageError
@@ -54,7 +56,10 @@ def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> 
             reason,
         )
         return None
-    logger.info("metrics and the status page: %s", server.address)
+    if find_spec("prometheus_client") is None:
+        logger.info("the status page: %s; %s", server.address, NO_METRICS)
+    else:
+        logger.info("metrics and the status page: %s", server.address)
     if not is_loopback(split_address(listen)[0]):
         logger.warning("%s asks for no password: whoever reaches it sees what is collected", listen)
     return server
