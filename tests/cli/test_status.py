@@ -193,6 +193,16 @@ def test_the_footer_is_honest_about_the_daemon(daemon: DaemonView, line: str) ->
     assert line in lines_of(seen(daemon=daemon))
 
 
+def test_alerts_of_a_program_with_its_own_monitor_are_not_called_off() -> None:
+    """Its settings are in its code; those of who looks say nothing of it."""
+    jobs = tuple(replace(job, configured=False) for job in seen().jobs)
+    alone = seen(destinations=(), daemon=DaemonView("unseen"), jobs=jobs)
+    told = "alerts:  not set here; a program of yours may have its own"
+    assert told in lines_of(alone)
+    assert told not in lines_of(seen(destinations=(), jobs=jobs))
+    assert told not in lines_of(seen(destinations=(), daemon=DaemonView("unseen"), jobs=()))
+
+
 def test_what_is_inactive_is_said() -> None:
     """Alerts without a destination, unless the daemon has one by settings of its own, and one that is gone."""
     assert "alerts:  OFF, set DCCD_ALERTS__WEBHOOK_URL" in lines_of(seen(destinations=()))

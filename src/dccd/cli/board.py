@@ -265,6 +265,8 @@ def _daemon_line(daemon: "DaemonView", now: float) -> Text:
 def _alert_lines(overview: "Overview") -> list[Text]:
     if overview.daemon.destinations and not overview.destinations:  # whoever looks has not its settings
         lines = [_line("alerts", f"{address}, as the daemon says") for address in overview.daemon.destinations]
+    elif not overview.destinations and _is_of_a_program(overview):
+        lines = [_line("alerts", "not set here; a program of yours may have its own")]
     elif not overview.destinations:
         lines = [_line("alerts", "OFF, set DCCD_ALERTS__WEBHOOK_URL", "yellow")]
     else:
@@ -277,6 +279,12 @@ def _alert_lines(overview: "Overview") -> list[Text]:
     if overview.notices_owed:
         lines.append(_line("owed", _owed(overview), "yellow"))
     return lines
+
+
+def _is_of_a_program(overview: "Overview") -> bool:
+    """Return whether the jobs are those of somebody who has a monitor and no daemon."""
+    jobs = overview.jobs
+    return overview.daemon.state == "unseen" and bool(jobs) and not any(job.configured for job in jobs)
 
 
 def _owed(overview: "Overview") -> str:
