@@ -187,6 +187,21 @@ def test_data_of_unknown_age_are_never_old() -> None:
     assert kinds(watch(ran(expected(), NOW, newest_at=NOW - 1e6), None, ALERTS, NOW + 3000)) == []
 
 
+def test_a_scheduled_job_that_never_brought_data_is_told_until_some_come() -> None:
+    """As of a pair that is not traded, or of a start that lies in the future: its runs succeed."""
+    record = JobRecord(expected=Expectation(EVERY, GRACE, NOW, max_age=7200, scheduled=True))
+    assert watch(record, None, ALERTS, NOW + 10) == record
+    for hour in range(4):
+        record = advance(record, Outcome(ok=True), ALERTS, NOW + hour * EVERY)
+        assert kinds(watch(record, None, ALERTS, NOW + hour * EVERY)) == (["old data"] if hour == 3 else [])
+    told = watch(record, None, ALERTS, NOW + 3 * EVERY)
+    assert told.incidents[0].since == NOW
+    assert kinds(advance(told, Outcome(ok=True), ALERTS, NOW + 4 * EVERY)) == ["old data"]
+    # It begins to be filled, and does not say up to when it has data before that is over.
+    assert kinds(ran(told, NOW + 4 * EVERY)) == []
+    assert kinds(watch(ran(told, NOW + 4 * EVERY), None, ALERTS, NOW + 5 * EVERY)) == []
+
+
 def test_a_job_may_have_trouble_of_several_kinds_at_once() -> None:
     """One incident of each; a failure that comes at last ends the late one only."""
     record = expected()

@@ -70,7 +70,7 @@ def watch(record: JobRecord, started_at: float | None, alerts: "AlertConfig", no
     # Of runs that fail or do not come their own incidents tell, and old data are no second reason to wake anybody.
     runs_well = not record.metrics.errors_count and all(incident.kind == "old data" for incident in record.incidents)
     if _data_is_old(record, now) and (runs_well or _open_incident(record, "old data") is not None):
-        record = _trouble(record, "old data", record.metrics.newest_at or seen, alerts, now)
+        record = _trouble(record, "old data", _newest(record, expected) or seen, alerts, now)
     return record
 
 
@@ -213,10 +213,22 @@ def _close(record: JobRecord, kind: str, alerts: "AlertConfig", now: float, *, r
 
 
 def _data_is_old(record: JobRecord, now: float) -> bool:
-    expected, newest_at = record.expected, record.metrics.newest_at
-    if expected is None or expected.max_age is None or newest_at is None:
+    expected = record.expected
+    if expected is None or expected.max_age is None:
         return False
-    return now - newest_at > expected.max_age
+    newest_at = _newest(record, expected)
+    return newest_at is not None and now - newest_at > expected.max_age
+
+
+def _newest(record: JobRecord, expected: Expectation) -> float | None:
+    """Return up to when there are data; where a scheduler's job runs well and found none ever, when it was set up.
+
+    A series that is still being filled has rows, and the jobs of other programs need not say how old their data are.
+    """
+    metrics = record.metrics
+    if expected.scheduled and metrics.last_success_at is not None and not metrics.rows_collected:
+        return metrics.newest_at or expected.since
+    return metrics.newest_at
 
 
 def _open_incident(record: JobRecord, kind: str) -> Incident | None:
