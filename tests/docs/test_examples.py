@@ -133,6 +133,17 @@ def test_a_reader_of_forty_lines_has_seen_it_all() -> None:
     assert None not in places, places
 
 
+@pytest.mark.parametrize("command", ["run", "test", "docs"])
+def test_the_readme_gives_what_to_type_where_make_is_missing(command: str) -> None:
+    """Beside each of the targets that it names, and both do the same."""
+    assert f"`python3 tools/dev.py {command}`" in README
+    assert re.search(rf"^\$ make {command}$|`make {command}`", README, re.MULTILINE)
+    (targets,) = re.findall(
+        r"^([\w ]+):\n\t@\$\(PYTHON\) tools/dev.py \$@$", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    assert command in targets.split()
+
+
 def test_the_readme_and_the_guides_show_the_same() -> None:
     """The container and the file, so that one cannot change without the other."""
     guide = re.sub(r"^   ", "", (SOURCE / "deploy.rst").read_text(encoding="utf-8"), flags=re.MULTILINE)
