@@ -7,6 +7,23 @@ from dccd.daemon.worker import Worker
 from dccd.testing import ManualClock
 
 
+def waits_of(*delays: float) -> set[float]:
+    """Let work ask to be called again after each delay, and return how long the worker waited."""
+    clock, done, answers = ManualClock(), threading.Event(), iter(delays)
+
+    def work() -> float | None:
+        delay = next(answers, None)
+        if delay is None:
+            done.set()
+        return delay
+
+    worker = Worker(work, clock)
+    worker.wake()
+    assert done.wait(5)
+    worker.stop(5)
+    return set(clock.waits)
+
+
 def test_there_is_no_thread_until_there_is_work() -> None:
     """A monitor without alerts costs none."""
     before = threading.active_count()
@@ -17,38 +34,12 @@ def test_there_is_no_thread_until_there_is_work() -> None:
 
 def test_the_work_is_called_again_after_the_time_it_asks_for() -> None:
     """And rests when it asks for none."""
-    clock, done = ManualClock(), threading.Event()
-    answers = iter([5.0, 7.0])
-
-    def work() -> float | None:
-        delay = next(answers, None)
-        if delay is None:
-            done.set()
-        return delay
-
-    worker = Worker(work, clock)
-    worker.wake()
-    assert done.wait(5)
-    worker.stop(5)
-    assert {5.0, 7.0} <= set(clock.waits)
+    assert {5.0, 7.0} <= waits_of(5.0, 7.0)
 
 
 def test_work_that_waits_for_long_is_called_each_minute() -> None:
     """What another process does wakes nobody here."""
-    clock, done = ManualClock(), threading.Event()
-    answers = iter([7200.0, 7200.0])
-
-    def work() -> float | None:
-        delay = next(answers, None)
-        if delay is None:
-            done.set()
-        return delay
-
-    worker = Worker(work, clock)
-    worker.wake()
-    assert done.wait(5)
-    worker.stop(5)
-    assert set(clock.waits) <= {0.0, 60.0}
+    assert waits_of(7200.0, 7200.0) <= {0.0, 60.0}
 
 
 def test_work_that_breaks_is_tried_again() -> None:
