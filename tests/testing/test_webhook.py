@@ -1,7 +1,9 @@
 """A receiver of webhooks on loopback."""
 
+import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -22,6 +24,19 @@ def test_messages_are_kept_in_order_with_all_they_have() -> None:
         assert abs(time.time() - first.received_at) < 60
         receiver.clear()
         assert receiver.messages == ()
+
+
+def test_a_request_that_breaks_off_is_no_message() -> None:
+    """Its sender was killed in the middle of it; the next one gets the answer."""
+    with WebhookReceiver() as receiver:
+        receiver.answer(503)
+        address = urlsplit(receiver.url)
+        with socket.create_connection((address.hostname or "", address.port or 0)) as sender:
+            sender.sendall(f"POST {address.path} HTTP/1.1\r\nContent-Length: 9\r\n\r\n{{".encode())
+            sender.shutdown(socket.SHUT_WR)
+            assert sender.recv(1) == b""
+        assert requests.post(receiver.url, json={"n": 1}, timeout=5).status_code == 503
+        assert [message.json for message in receiver.messages] == [{"n": 1}]
 
 
 def test_answers_come_as_scripted_and_then_are_ok() -> None:

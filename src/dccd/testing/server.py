@@ -189,7 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
         return cast("_Server", self.server)
 
     def handle_request(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # who asked is gone in the middle of it, as one that was killed
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._send(self._loopback.owner.respond(self.command, self.path, headers, body))
 
