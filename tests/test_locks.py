@@ -1,7 +1,9 @@
 """The lock between processes."""
 
 import errno
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,14 +84,23 @@ class Odd(System):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
 
+def open_on(path: Path) -> int:
+    """Return how many descriptors of this process are open on a file."""
+    found, there = 0, path.stat()
+    for descriptor in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # that of the listing itself is closed by now
+            found += os.path.samestat(os.fstat(int(descriptor.name)), there)
+    return found
+
+
 def test_a_file_system_without_locks_has_the_next_best(tmp_path: Path) -> None:
     """What filelock does there."""
     path = tmp_path / "a.lock"
-    before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(3):
-        with file_lock(path, timeout=0, system=Odd()):
-            pass
-    assert len(list(Path("/dev/fd").iterdir())) == before
+        lock = file_lock(path, timeout=0, system=Odd())
+        with lock:
+            assert open_on(path) > 0
+        assert open_on(path) == 0
 
 
 def test_what_raises_in_between_gives_the_lock_back(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def calls_of_a_commit(directory: Path) -> list[str]:
 def assert_nothing_is_left(store: MetricsStore, directory: Path, before: set[Path]) -> None:
     """Neither a file, nor a descriptor, nor the lock."""
     assert {file.name for file in directory.iterdir()} == {METRICS_FILE, f"{METRICS_FILE}.lock"}
-    assert open_descriptors() == before
+    assert open_descriptors() <= before  # what tests before this one left may be closed by now
     other = MetricsStore(directory)
     assert other.update({"b": add})["b"].metrics.rows_collected == 1
     assert other.fault is None
