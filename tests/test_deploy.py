@@ -14,12 +14,12 @@ import yaml
 from dccd.candles import check_exchange
 from dccd.cli import EX_BUSY, EX_CONFIG
 from dccd.cli.app import app
-from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
 from dccd.daemon.exporter.addresses import split_address
 from dccd.daemon.exporter.routes import Routes
-from dccd.daemon.health_view import Place, see
-from dccd.daemon.view import DaemonView
+from dccd.daemon.state.silences import AlertState
+from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.view import DaemonView
 from dccd.units import parse_duration
 
 ROOT = Path(__file__).parent.parent

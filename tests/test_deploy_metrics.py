@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.exporter import exposition
-from dccd.daemon.health_view import Place, see
+from dccd.daemon.state.silences import AlertState
+from dccd.daemon.status.assess import Place, see
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"

@@ -15,12 +15,11 @@ from tests.cli.command import Command
 
 from dccd._compat import override
 from dccd.candles import CandleStore, Gap, Series
-from dccd.daemon.alerts.destinations import destinations
-from dccd.daemon.alerts.state import Silence, read_state
+from dccd.daemon.alerts.destinations import destinations_of
 from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
 from dccd.daemon.health import HealthMonitor, JobMetrics, read_metrics
-from dccd.daemon.metrics import Expectation, Incident, JobRecord, Notice
-from dccd.daemon.presence import Presence, read_presence
+from dccd.daemon.records import Expectation, Incident, JobRecord, Notice, Presence
+from dccd.daemon.state import Silence, read_alert_state, read_presence
 from dccd.testing import ManualClock, WebhookReceiver
 
 WRITTEN = Path(__file__).parent / "fixtures" / "data-0.1.0"
@@ -318,7 +317,7 @@ def test_what_is_expected_of_jobs_is_read(data: Path) -> None:
 
 def test_silences_hold_as_long_as_they_should(data: Path, status: dict[str, Any]) -> None:
     """Of the two one has ended, and the other holds until 2100."""
-    state = read_state(data / ".dccd")
+    state = read_alert_state(data)
     replaced = Silence(datetime(2100, 1, 1, tzinfo=UTC).timestamp(), "the line is being replaced")
     assert state.silences == {"okx/ETH/USDT": replaced, "okx/BTC/USDT": Silence(minutes(45))}
     assert state.silent(ONE) == {"okx/ETH/USDT": replaced}
@@ -328,8 +327,8 @@ def test_silences_hold_as_long_as_they_should(data: Path, status: dict[str, Any]
 
 def test_a_destination_that_is_gone_stays_gone(data: Path, config: CollectorConfig, status: dict[str, Any]) -> None:
     """The identifiers of destinations are what they were."""
-    assert [destination.id for destination in destinations(config.alerts)] == [A, B, C]
-    assert read_state(data / ".dccd").gone == {C: "HTTP 410 Gone"}
+    assert [destination.id for destination in destinations_of(config.alerts)] == [A, B, C]
+    assert read_alert_state(data).gone == {C: "HTTP 410 Gone"}
     assert {place["address"]: place["gone"] for place in status["destinations"]} == {
         "https://alerts.example.org/***": False,
         "https://alerts.example.net/***": False,
@@ -465,7 +464,7 @@ def test_looking_changes_no_file(
     read_metrics(data)
     assert content_of(data) == before
     read_presence(data)
-    read_state(config.storage.local_path / ".dccd")
+    read_alert_state(config.storage.local_path)
     for series in CandleStore(data, read_only=True).series():
         CandleStore(data, read_only=True).gaps(series)
     for command in (("status",), ("status", "--json"), ("silences",)):

@@ -122,9 +122,14 @@ def show_public_base(_app: Sphinx, _name: str, _obj: object, _options: object, b
 
 
 def tidy_signature(
-    _app: Sphinx, _what: str, _name: str, obj: object, _options: object, signature: str | None, returns: str | None
+    _app: Sphinx, _what: str, name: str, obj: object, _options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Leave out what Python shows of a protocol, which nobody calls, and of a default that is made anew each time."""
+    """Leave out what Python shows of a protocol, which nobody calls, and of a default that is made anew each time.
+
+    The monitor is shown with both its arguments, as it should be used.
+    """
+    if name == "dccd.daemon.health.HealthMonitor":
+        return "(local_path, alerts)", returns
     if inspect.isclass(obj) and vars(obj).get("_is_protocol"):
         return "", returns
     return signature and signature.replace("<factory>", "..."), returns

@@ -6,8 +6,6 @@ from contextlib import suppress
 from typing import Final, Protocol
 from weakref import WeakSet
 
-__all__ = ["ForkLock", "Renewable", "no_fork", "renew_in_child"]
-
 
 class Renewable(Protocol):
     """Something with locks, threads or connections of its own."""
@@ -24,13 +22,7 @@ no_fork: Final = threading.RLock()
 
 
 def renew_in_child(item: Renewable) -> None:
-    """Have something renewed in each child that is forked while it exists.
-
-    Parameters
-    ----------
-    item : Renewable
-        Its method is called in the child, before anything else runs there.
-    """
+    """Have something renewed in each child that is forked while it exists."""
     _all.add(item)
 
 
@@ -55,18 +47,7 @@ class ForkLock:
         self._lock = threading.RLock()
 
     def acquire(self, timeout: float = -1) -> bool:
-        """Wait for it.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds after which to give up; by default never.
-
-        Returns
-        -------
-        bool
-            Whether this thread has it.
-        """
+        """Wait for it."""
         return self._lock.acquire(timeout=timeout)
 
     def release(self) -> None:

@@ -32,17 +32,6 @@ _pattern: re.Pattern[str] | None = None
 def mask_url(url: str) -> str:
     """Return the scheme and the host of an address, the rest hidden.
 
-    Parameters
-    ----------
-    url : str
-        An address whose path, query or credentials are secret. In the notation of Apprise the token often stands where
-        the host does, so of anything but HTTP only the scheme is shown.
-
-    Returns
-    -------
-    str
-        For example ``https://hooks.slack.com/***``.
-
     Examples
     --------
     >>> mask_url("https://hooks.slack.com/services/T0/B0/secret")
@@ -63,16 +52,6 @@ def mask_url(url: str) -> str:
 def redact(text: str) -> str:
     """Return a text without the secrets it contains.
 
-    Parameters
-    ----------
-    text : str
-        Anything that is about to be logged, stored or shown.
-
-    Returns
-    -------
-    str
-        The text, with registered secrets, addresses of well-known webhooks and passwords in addresses masked.
-
     Examples
     --------
     >>> redact("POST https://hooks.slack.com/services/T0/B0/secret failed")
@@ -90,14 +69,6 @@ def redact(text: str) -> str:
 class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names its own
     """Hide secrets in all that passes `redact` while the context lasts.
 
-    Parameters
-    ----------
-    *secrets : str
-        Addresses or tokens. Of an address, the path and the query are hidden on their own too, as HTTP libraries
-        log them without the host.
-
-    Notes
-    -----
     Secrets registered twice stay hidden until both contexts have ended. A context that is dropped without being left
     hides its secrets for good: nothing is done when it is collected, as that may happen within any line of any thread.
 

@@ -8,12 +8,12 @@ from bs4 import BeautifulSoup
 from tests.chromium import Browser
 
 from dccd.candles import Month, Series, Span
-from dccd.daemon.alerts.state import AlertState
 from dccd.daemon.exporter import Exporter
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Reply
-from dccd.daemon.health_view import Place, see
-from dccd.daemon.metrics import Incident, JobMetrics, JobRecord
+from dccd.daemon.records.model import Incident, JobMetrics, JobRecord
+from dccd.daemon.state.silences import AlertState
+from dccd.daemon.status.assess import Place, see
 
 NOW = 1_700_000_000.0
 ATTACK = "E: <script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></td></table>"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.cli.command import Command
 
-from dccd.daemon.alerts.state import read_state
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
-from dccd.locks import file_lock
+from dccd.daemon.state.silences import read_alert_state
+from dccd.disk.locks import file_lock
 from dccd.testing import Answer, WebhookReceiver
 
 pytestmark = pytest.mark.usefixtures("data")
@@ -118,7 +118,7 @@ def test_a_silence_may_be_made_longer_or_shorter(dccd: Command, data: Path) -> N
     """The last word counts."""
     for duration in ("2h", "1d", "30m"):
         assert dccd("silence", KEY, "--for", duration)[0] == 0
-    (silence,) = read_state(data / ".dccd").silences.values()
+    (silence,) = read_alert_state(data).silences.values()
     assert "30m" in dccd("silences")[1] or "29m" in dccd("silences")[1]
     assert silence.reason == ""
 
@@ -130,7 +130,7 @@ def test_a_silence_of_no_duration_is_an_error_in_one_line(dccd: Command, data: P
     assert (code, out) == (1, "")
     (line,) = err.splitlines()
     assert line.startswith("dccd: --for: ")
-    assert read_state(data / ".dccd").silences == {}
+    assert read_alert_state(data).silences == {}
 
 
 @pytest.mark.parametrize("command", [("silence", "krakn/BTC/USD", "--for", "2h"), ("forget", "krakn/BTC/USD")])
@@ -166,7 +166,7 @@ def test_a_record_that_could_not_be_dropped_is_not_said_to_be(
     dccd: Command, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits in memory would end with the command."""
-    monkeypatch.setattr("dccd.daemon.store.LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr("dccd.daemon.state.store.LOCK_TIMEOUT_SECONDS", 0.01)
     with file_lock(data / ".dccd" / "metrics.json.lock", 1):
         code, out, err = dccd("forget", KEY)
     assert (code, out) == (1, "")
@@ -239,8 +239,8 @@ def test_a_destination_that_was_gone_and_takes_a_test_is_there_again(
     receiver.answer(410, 410)
     with HealthMonitor(data, AlertConfig(webhook_url=receiver.url)) as monitor:
         monitor.flush()
-    assert read_state(data / ".dccd").gone
+    assert read_alert_state(data).gone
     assert dccd("test-alert")[0] == 1
-    assert read_state(data / ".dccd").gone
+    assert read_alert_state(data).gone
     assert dccd("test-alert")[0] == 0
-    assert not read_state(data / ".dccd").gone
+    assert not read_alert_state(data).gone

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from dccd.daemon.health import read_metrics
-from dccd.daemon.presence import Claim, Presence, read_presence
+from dccd.daemon.records.model import Presence
+from dccd.daemon.state.presence import Claim, read_presence
 from dccd.testing import LoopbackExchange, WebhookReceiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -1,7 +1,7 @@
 """What the commands print."""
 
 from dccd.cli.render import results_table, table
-from dccd.daemon.alerts.destinations import alerts_line, destinations
+from dccd.daemon.alerts.destinations import alerts_line, destinations_of
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.scheduler import JobResult
 
@@ -37,6 +37,6 @@ def test_a_result_knows_how_it_ended() -> None:
 def test_a_destination_that_is_gone_is_not_passed_over_in_silence() -> None:
     """Who looks at the status sees that alerts have nowhere to go."""
     alerts = AlertConfig(webhook_url="https://hooks.slack.com/services/T0/B0/s3cret")
-    (destination,) = destinations(alerts)
+    (destination,) = destinations_of(alerts)
     assert alerts_line(alerts) == "alerts: slack"
     assert alerts_line(alerts, {destination.id}) == "alerts: slack (GONE, set a new address)"

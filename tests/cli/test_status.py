@@ -23,12 +23,12 @@ from dccd._compat import override
 from dccd.cli.board import as_text, board, status_table
 from dccd.cli.status import show_status, watch_status
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.state import AlertState, Silence
 from dccd.daemon.config import CollectorConfig, HistoJob, StorageConfig
-from dccd.daemon.health_view import Place, see
-from dccd.daemon.metrics import Expectation, Incident, JobMetrics, JobRecord
-from dccd.daemon.presence import Claim, Presence
-from dccd.daemon.view import DaemonView, DestinationView, IncidentView, JobView, Overview
+from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobRecord, Presence
+from dccd.daemon.state.presence import Claim
+from dccd.daemon.state.silences import AlertState, Silence
+from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.view import DaemonView, DestinationView, IncidentView, JobView, Overview
 from dccd.errors import DccdError
 from dccd.testing import ManualClock
 

@@ -13,13 +13,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from dccd._compat import override
 from dccd.candles import Candle, CandleStore, Series, register_source, unregister_source
-from dccd.daemon.collector import Collector
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
-from dccd.daemon.due import DueAtOnce, make_due
 from dccd.daemon.health import HealthMonitor
+from dccd.daemon.jobs.collector import Collector
+from dccd.daemon.jobs.reschedule import DueAtOnce, make_due
+from dccd.daemon.jobs.tasks import Task, tasks_of
 from dccd.daemon.scheduler import _Events, build_histo_scheduler, run_histo_job, run_once
-from dccd.daemon.store import read_records
-from dccd.daemon.tasks import Task, tasks_of
+from dccd.daemon.state.store import read_records
 from dccd.errors import RateLimitedError, SourceRefusedError
 from dccd.testing import Answer, LoopbackExchange, ManualClock
 from dccd.units import parse_timeframe

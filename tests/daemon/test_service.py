@@ -2,7 +2,7 @@
 
 import threading
 
-from dccd.daemon.service import Orders
+from dccd.daemon.process.orders import Orders
 
 
 def test_the_most_urgent_order_is_taken_first() -> None:

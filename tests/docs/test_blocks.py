@@ -19,13 +19,13 @@ from dccd.cli.board import as_text, board
 from dccd.daemon import CollectorConfig, HealthMonitor, run_once
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.messages import Item, Message
-from dccd.daemon.alerts.state import AlertState, Silence, read_state
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
-from dccd.daemon.health_view import Place, see
 from dccd.daemon.logs import TextFormatter
-from dccd.daemon.metrics import Incident, JobMetrics, JobRecord, Notice
-from dccd.daemon.presence import Claim, Presence
+from dccd.daemon.records.model import Incident, JobMetrics, JobRecord, Notice, Presence
+from dccd.daemon.state.presence import Claim
+from dccd.daemon.state.silences import AlertState, Silence, read_alert_state
+from dccd.daemon.status.assess import Place, see
 from dccd.testing import LoopbackExchange, WebhookReceiver
 
 ROOT = Path(__file__).parents[2]
@@ -182,9 +182,10 @@ def test_a_record_of_the_log_looks_so() -> None:
 
 def test_alerts_json_is_read_so(tmp_path: Path) -> None:
     """A silence and a destination that is gone."""
-    (tmp_path / "alerts.json").write_text(shown("files.rst", "{"), encoding="utf-8")
+    (tmp_path / ".dccd").mkdir()
+    (tmp_path / ".dccd" / "alerts.json").write_text(shown("files.rst", "{"), encoding="utf-8")
     silences = {"kraken/BTC/USD": Silence(1795485329.5, "maintenance")}
-    assert read_state(tmp_path) == AlertState(silences, {"f0245beee669": "HTTP 410 Gone"})
+    assert read_alert_state(tmp_path) == AlertState(silences, {"f0245beee669": "HTTP 410 Gone"})
 
 
 def test_every_file_that_is_made_is_listed(tmp_path: Path) -> None:

@@ -20,8 +20,16 @@ from dccd.cli.app import app
 from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
-from dccd.daemon.metrics import Event, Expectation, Incident, JobMetrics, Notice
-from dccd.daemon.view import INCIDENT_KINDS, DaemonState, DaemonView, DestinationView, IncidentView, JobView, Overview
+from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, Notice
+from dccd.daemon.status.view import (
+    INCIDENT_KINDS,
+    DaemonState,
+    DaemonView,
+    DestinationView,
+    IncidentView,
+    JobView,
+    Overview,
+)
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"

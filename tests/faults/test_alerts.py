@@ -16,7 +16,7 @@ import pytest
 
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.health import HealthMonitor
-from dccd.daemon.store import read_records
+from dccd.daemon.state.store import read_records
 from dccd.testing import Answer, WebhookReceiver
 
 RUNS = 200 if os.environ.get("DCCD_SOAK") else 60
@@ -145,7 +145,7 @@ from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.sending import NotSentError
 from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
-from dccd.daemon.metrics import Notice
+from dccd.daemon.records.model import Notice
 from dccd.clock import SYSTEM_CLOCK
 
 path, url, form = sys.stdin.read().split()
@@ -156,7 +156,7 @@ alerts = AlertConfig(
 config = CollectorConfig(storage=StorageConfig(local_path=path), alerts=alerts)
 print(alerts, repr(config), config.model_dump(), config.model_dump_json(), str(config))
 with HealthMonitor.from_config(config) as monitor:
-    print(monitor, vars(monitor)["_outbox"], vars(vars(monitor)["_outbox"])["_destinations"])
+    print(monitor, monitor._engine.outbox, monitor._engine.outbox._destinations)
     monitor.record_failure("kraken", "BTC/USD", error=ConnectionError(f"POST {url} refused"))
     monitor.check()
     monitor.flush(1)

@@ -23,8 +23,8 @@ SERIES = Series("binance", "BTC/USDT", "1m")
 FILL = """
 import sys
 from dccd.daemon.config import CollectorConfig, HistoJob, StorageConfig
-from dccd.daemon.collector import Collector
-from dccd.daemon.tasks import tasks_of
+from dccd.daemon.jobs.collector import Collector
+from dccd.daemon.jobs.tasks import tasks_of
 from dccd.testing import ManualClock
 
 path, url, start, now = sys.argv[1:]

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from dccd._compat import override
-from dccd.daemon.metrics import JobRecord
-from dccd.daemon.state_directory import STATE_DIRECTORY
-from dccd.daemon.store import METRICS_FILE, MetricsStore, read_records
-from dccd.system import System
+from dccd.daemon.records.model import JobRecord
+from dccd.daemon.state.metrics_file import METRICS_FILE
+from dccd.daemon.state.store import MetricsStore, read_records
+from dccd.disk.state_directory import STATE_DIRECTORY
+from dccd.disk.system import System
 
 CALLS = {name for name in vars(System) if not name.startswith("_")}
 FAULTS = [OSError(number, os.strerror(number)) for number in (errno.ENOSPC, errno.EIO, errno.EACCES, errno.ENOENT)]

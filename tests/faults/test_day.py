@@ -23,7 +23,7 @@ import pytest
 from dccd._compat import override
 from dccd.candles import CandleStore, Series
 from dccd.clock import Clock
-from dccd.daemon.store import read_records
+from dccd.daemon.state.store import read_records
 from dccd.testing import LoopbackExchange, WebhookReceiver, candle
 
 SOAK = bool(os.environ.get("DCCD_SOAK"))

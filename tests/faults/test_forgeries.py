@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dccd.daemon.codec import decode
 from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
+from dccd.daemon.records.codec import decode
 from dccd.errors import StorageError
 from dccd.testing import ManualClock
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dccd.daemon.health import read_metrics
-from dccd.daemon.state_directory import STATE_DIRECTORY
-from dccd.daemon.store import read_records
+from dccd.daemon.state.store import read_records
+from dccd.disk.state_directory import STATE_DIRECTORY
 from dccd.testing import Answer, WebhookReceiver
 
 CHILDREN = 200 if os.environ.get("DCCD_SOAK") else 25
@@ -124,9 +124,9 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("fork"), begin) as pool:
 
 # The parent dies with the lock, and what it forked lives on.
 ORPHAN = """
-from dccd import files
+from dccd.disk import files, file_lock
 
-lock = files.file_lock(monitor.local_path / ".dccd" / "metrics.json.lock", 5)
+lock = file_lock(monitor.local_path / ".dccd" / "metrics.json.lock", 5)
 held = threading.Event()
 
 def hold():

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dccd.daemon.state_directory import STATE_DIRECTORY
-from dccd.daemon.store import METRICS_FILE, MetricsStore, read_records
+from dccd.daemon.state.metrics_file import METRICS_FILE
+from dccd.daemon.state.store import MetricsStore, read_records
+from dccd.disk.state_directory import STATE_DIRECTORY
 
 SOAK = bool(os.environ.get("DCCD_SOAK"))
 KILLS = 2000 if SOAK else 200
@@ -30,7 +31,7 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 
-from dccd.daemon.store import MetricsStore
+from dccd.daemon.state.store import MetricsStore
 
 directory, journal, end = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dccd.daemon.state_directory import STATE_DIRECTORY
-from dccd.daemon.store import read_records
+from dccd.daemon.state.store import read_records
+from dccd.disk.state_directory import STATE_DIRECTORY
 
 CALLS = 50_000 if os.environ.get("DCCD_SOAK") else 2000
 
@@ -22,7 +22,7 @@ import json, random, signal, sys, threading
 from dataclasses import replace
 from pathlib import Path
 
-from dccd.daemon.store import MetricsStore
+from dccd.daemon.state.store import MetricsStore
 
 store, calls, seed = MetricsStore(Path(sys.argv[1]), fsync=False), int(sys.argv[2]), random.randrange(1 << 32)
 chance, counts = random.Random(seed), dict.fromkeys(("raised", "caught", "held up", "least", "busy"), 0)

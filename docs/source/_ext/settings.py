@@ -6,7 +6,7 @@ from docutils.nodes import Node
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from dccd.daemon.config.describe import VARIABLES, Setting, settings
+from dccd.daemon.config import VARIABLES, Setting, settings
 
 
 class Settings(SphinxDirective):

@@ -7,9 +7,7 @@ ccxt and storing needs pyarrow, both from the extra ``collect``; importing this 
 
 from dccd.candles.ccxt_source import CcxtSource
 from dccd.candles.collect import Collected, collect
-from dccd.candles.coverage import Coverage, Month, Span
 from dccd.candles.fill import Filled, fill_gaps
-from dccd.candles.series import Candle, Gap, Series
 from dccd.candles.source import (
     CandleSource,
     SourceFactory,
@@ -20,6 +18,7 @@ from dccd.candles.source import (
     unregister_source,
 )
 from dccd.candles.store import CandleStore
+from dccd.lake import Candle, Coverage, Gap, Month, Series, Span
 
 __all__ = [
     "Candle",

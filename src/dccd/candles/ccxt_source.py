@@ -6,22 +6,19 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from dccd.candles.ccxt_client import CcxtClient
-from dccd.candles.retries import Retries, TransientError
-from dccd.candles.series import Candle
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.errors import SourceRefusedError, SourceUnavailableError
+from dccd.exchanges import CcxtClient, Retries, TransientError
+from dccd.lake import Candle
 from dccd.units import parse_timeframe
-
-__all__ = ["CcxtSource"]
 
 _NONSENSE: Final = "made no sense of the answer: it holds no candles"
 _NO_MARKETS: Final = "made no sense of the answer: it lists no markets"
 _PAGE: Final = 100
 _SPARE: Final = 3
-_DAY: Final = 86_400
+_DAY_SECONDS: Final = 86_400
 _KINDS: Final = frozenset({"spot", "contract", "option"})
-_RELOAD_AFTER: Final = 3600.0
+_RELOAD_SECONDS: Final = 3600.0
 _COLUMNS: Final = 6
 _ROW: Final = (list, tuple)  # a union, made anew for each of a million rows, costs more than the check
 _NUMBER: Final = (int, float)
@@ -150,15 +147,15 @@ class CcxtSource:
                 since = page[-1][0] + step
             else:
                 since = start + count * step
-                if since < until and step < _DAY * 1000:
+                if since < until and step < _DAY_SECONDS * 1000:
                     since = self._next_data(what, pair, since, until)
 
     def _next_data(self, what: str, pair: str, since: int, until: int) -> int:
         """Return an open time at or after `since` from which there may be candles of less than a day."""
-        name = self._by_seconds().get(_DAY)
+        name = self._by_seconds().get(_DAY_SECONDS)
         if name is None:
             return since
-        limit, length = self._page_limit(pair), _DAY * 1000
+        limit, length = self._page_limit(pair), _DAY_SECONDS * 1000
         for day in range(since - since % length, until, limit * length):
             if self._stop.is_set():
                 break
@@ -216,7 +213,7 @@ class CcxtSource:
 
     def _load_markets(self, what: str, pair: str) -> None:
         exchange, now, kind = self._client.exchange, self._clock.monotonic(), _kind_of_pair(pair)
-        if kind in self._kinds and (pair in exchange.markets or now - self._loaded_at < _RELOAD_AFTER):
+        if kind in self._kinds and (pair in exchange.markets or now - self._loaded_at < _RELOAD_SECONDS):
             return
         kinds = self._kinds | {kind} if self._types else set(_KINDS)
         if self._types:  # Binance, for one, would load futures at two other addresses too

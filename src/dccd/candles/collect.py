@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from dccd.candles.series import Candle, Gap, Series, utc
 from dccd.candles.source import CandleSource
 from dccd.candles.store import CandleStore
 from dccd.clock import SYSTEM_CLOCK, Clock
-
-__all__ = ["Collected", "collect"]
+from dccd.lake import Candle, Gap, Series, utc
 
 _logger: Final = logging.getLogger("dccd.candles")
 _REFETCHED: Final = 3
 _FIRST: Final = 500
-_HALF_HOUR: Final = 1800
+_RECHECK_SECONDS: Final = 1800
 _BATCH: Final = 10_000
 _BATCH_SECONDS: Final = 5.0
 
@@ -192,7 +190,7 @@ def _begin(last: int | None, start: datetime | None, until: int, step: int) -> i
 def usable(candles: Iterable[Candle], seconds: int) -> Iterator[Candle]:
     """Yield the candles that can be stored: all numbers finite, and the open time one that candles have."""
     # Longer candles begin where an exchange's day or week does; up to half an hour all agree.
-    alignment = seconds * 1000 if _HALF_HOUR % seconds == 0 else 1
+    alignment = seconds * 1000 if _RECHECK_SECONDS % seconds == 0 else 1
     for candle in candles:
         if candle[0] % alignment == 0 and all(map(math.isfinite, candle)):
             yield candle

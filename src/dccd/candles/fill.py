@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from dccd.candles.collect import usable
-from dccd.candles.series import Gap, Series
 from dccd.candles.source import CandleSource
 from dccd.candles.store import CandleStore
+from dccd.lake import Gap, Series
 
 __all__ = ["Filled", "fill_gaps"]
 

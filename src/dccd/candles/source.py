@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from dccd.candles.ccxt_client import ccxt_exchanges
 from dccd.candles.ccxt_source import CcxtSource
-from dccd.candles.series import Candle
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.errors import UnknownSourceError
+from dccd.exchanges import ccxt_exchanges
+from dccd.lake import Candle
 
 __all__ = [
     "CandleSource",

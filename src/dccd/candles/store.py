@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dccd.candles import layout, parquet
-from dccd.candles.series import Candle, Gap, Series
 from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.disk import check_format, file_lock, files
 from dccd.errors import StorageError
-from dccd.files import describe, file_lock, remove_stray, set_aside
+from dccd.lake import Candle, Gap, Series, layout, parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CandleStore"]
 
 _logger: Final = logging.getLogger("dccd.candles")
-_LOCK_TIMEOUT: Final = 60.0
+_LOCK_TIMEOUT_SECONDS: Final = 60.0
 
 
 class CandleStore:
@@ -72,6 +71,7 @@ class CandleStore:
     ) -> None:
         parquet.require_pyarrow()
         self._root = Path(local_path)
+        check_format(self._root)
         self._fsync = fsync
         self._read_only = read_only
         self._clock = clock
@@ -241,12 +241,12 @@ class CandleStore:
     @contextmanager
     def _locked(self, directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
-        with file_lock(directory / ".lock", _LOCK_TIMEOUT):
+        with file_lock(directory / ".lock", _LOCK_TIMEOUT_SECONDS):
             with self._sweeping:
                 first = directory not in self._swept
                 self._swept.add(directory)
             if first:
-                remove_stray(directory, self._clock.time())
+                files.remove_stray(directory, self._clock.time())
             yield
 
     def _set_aside(self, path: Path) -> None:
@@ -263,7 +263,7 @@ class CandleStore:
                 self._rename(path, error)
 
     def _rename(self, path: Path, error: Exception) -> None:
-        aside = set_aside(path, "corrupt", self._clock.time())
+        aside = files.set_aside(path, "corrupt", self._clock.time())
         _logger.error(
             "%s is damaged (%s) and is now %s; its candles are missing until they are collected again",
             path,
@@ -279,10 +279,10 @@ def _storage_errors(path: Path) -> Iterator[None]:
     except StorageError:
         raise
     except TimeoutError as error:
-        msg = f"{path}: another process has held its lock for {_LOCK_TIMEOUT:g} s; is it hung?"
+        msg = f"{path}: another process has held its lock for {_LOCK_TIMEOUT_SECONDS:g} s; is it hung?"
         raise StorageError(msg) from error
     except OSError as error:
-        msg = f"{path}: {describe(error)}"
+        msg = f"{path}: {files.describe(error)}"
         raise StorageError(msg) from error
 
 

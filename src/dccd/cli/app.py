@@ -13,8 +13,6 @@ import dccd
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -151,7 +149,7 @@ def validate(config: ConfigOption = None) -> None:
     """Check the configuration; print each setting with its source. Each exchange must be known; asks no network."""
     from dccd.cli.settings import show_settings  # noqa: PLC0415
     from dccd.cli.setup import require_jobs  # noqa: PLC0415
-    from dccd.daemon.config.load import trace_config  # noqa: PLC0415
+    from dccd.daemon.config import trace_config  # noqa: PLC0415
 
     traced = trace_config(config)
     require_jobs(traced.config)
@@ -182,7 +180,7 @@ def schema() -> None:
 
     Save it as dccd.schema.json beside dccd.toml, and begin that file with the line "#:schema ./dccd.schema.json".
     """
-    from dccd.daemon.config.describe import json_schema  # noqa: PLC0415
+    from dccd.daemon.config import json_schema  # noqa: PLC0415
 
     typer.echo(json_schema(), nl=False)
 

@@ -12,13 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from dccd import errors
-from dccd.daemon.view import PRESENT
+from dccd.daemon.status import PRESENT
 from dccd.units import format_duration
 
 if TYPE_CHECKING:
-    from dccd.daemon.view import DaemonView, JobView, Overview
-
-__all__ = ["as_text", "board", "footer", "status_table"]
+    from dccd.daemon.status import DaemonView, JobView, Overview
 
 _STYLES: Final = {"alerted": "bold red", "failing": "yellow", "late": "yellow", "never": "cyan", "ok": "green"}
 _DAEMON_STYLES: Final = {"running": "green", "stopping": "yellow", "hung": "bold red", "died": "bold red"}
@@ -73,22 +71,7 @@ _COLUMNS: Final = (
 
 
 def board(overview: "Overview", width: int | None, height: int | None = None) -> Group:
-    """Return what ``dccd status`` shows.
-
-    Parameters
-    ----------
-    overview : Overview
-        What is seen.
-    width : int or None
-        Columns of the terminal; None for as many as it takes, errors in full.
-    height : int or None, optional
-        Lines that it may take; jobs beyond them are counted only.
-
-    Returns
-    -------
-    rich.console.Group
-        The table and the footer.
-    """
+    """Return what ``dccd status`` shows."""
     below = footer(overview)
     taken = sum(len(_wrap(line, width)) for line in below)
     lines = None if height is None else height - taken - 3
@@ -96,22 +79,7 @@ def board(overview: "Overview", width: int | None, height: int | None = None) ->
 
 
 def status_table(jobs: "Sequence[JobView]", now: float, width: int | None) -> str:
-    """Return the health of jobs as plain text.
-
-    Parameters
-    ----------
-    jobs : sequence of JobView
-        The worst first.
-    now : float
-        The time, Unix seconds.
-    width : int or None
-        Columns of the terminal; None for as many as it takes.
-
-    Returns
-    -------
-    str
-        Lines, not ended by a newline.
-    """
+    """Return the health of jobs as plain text."""
     return as_text(Group(*_table(jobs, now, width, None)), width)
 
 

@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dccd.candles import CandleSource, CandleStore, Gap, Series, fill_gaps, open_source
-from dccd.candles.export import table_writer
-from dccd.candles.series import utc
 from dccd.cli.options import milliseconds_of
 from dccd.cli.render import table
 from dccd.errors import DccdError, SourceError, StorageError
+from dccd.lake import table_writer, utc
 from dccd.redact import redact
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
-
-__all__ = ["Wanted", "export_series", "show_gaps"]
 
 Say = Callable[[str], None]
 

@@ -11,11 +11,9 @@ from dccd.cli.board import status_table
 from dccd.cli.render import results_table
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, StorageConfig
 from dccd.daemon.health import HealthMonitor
-from dccd.daemon.overview import read_overview
 from dccd.daemon.scheduler import run_once
+from dccd.daemon.status import read_overview
 from dccd.testing import LoopbackExchange, WebhookReceiver
-
-__all__ = ["play"]
 
 _SICK = "ETH/USDT"
 _WIDTH = 80
@@ -23,18 +21,7 @@ _REFUSAL = {"code": -1121, "msg": "Invalid symbol."}
 
 
 def play(say: Callable[[str], None]) -> None:
-    """Run the demo and tell what happens, line by line.
-
-    Parameters
-    ----------
-    say : callable
-        Prints a line.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra that collects is not installed.
-    """
+    """Run the demo and tell what happens, line by line."""
     check_exchange("binance")
     path = Path(tempfile.mkdtemp(prefix="dccd-demo-"))
     with LoopbackExchange() as exchange, WebhookReceiver() as webhook:

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from dccd.errors import DccdError
 from dccd.units import parse_duration
 
-__all__ = ["milliseconds_of", "seconds_of"]
-
 
 def seconds_of(option: str, duration: str) -> float:
     """Return a duration in seconds; a text that is none is an error."""

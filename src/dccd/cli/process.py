@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from dccd.daemon.service import Orders, serve
+from dccd.daemon.process import Orders
+from dccd.daemon.service import serve
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["run_daemon", "stopped_by_signals"]
-
 logger: logging.Logger = logging.getLogger(__name__)
 
 _EX_INTERRUPTED: Final = 130
-_GRACE: Final = 1.0
+_EXIT_SECONDS: Final = 1.0
 
 
 @contextmanager
@@ -38,17 +37,7 @@ def stopped_by_signals(shutdown_timeout: float) -> Iterator[threading.Event]:
 def run_daemon(
     load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]", *, wait: bool
 ) -> None:
-    """Collect until SIGTERM or SIGINT comes; SIGHUP reads the configuration again.
-
-    Parameters
-    ----------
-    load : callable
-        Returns the configuration, or raises `ConfigError`.
-    configure : callable
-        Sets the console up as a configuration says, when it is taken up.
-    wait : bool
-        Whether to wait for another daemon on the directory to end.
-    """
+    """Collect until SIGTERM or SIGINT comes; SIGHUP reads the configuration again."""
     orders = Orders()
     config = load()
     configure(config)
@@ -74,7 +63,7 @@ class _Ending:
 
     def ask(self) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(self._bound() + _GRACE, self._give_up)
+            self._timer = threading.Timer(self._bound() + _EXIT_SECONDS, self._give_up)
             self._timer.daemon = True
             self._timer.start()
             self._stop()
@@ -89,14 +78,14 @@ class _Ending:
             self._timer.cancel()
 
     def _give_up(self) -> None:
-        _exit_in(_GRACE, self._code)
+        _exit_in(_EXIT_SECONDS, self._code)
         logger.error("left without an orderly end: it took too long; what was stored and recorded stays")
         _leave(self._code)
 
 
 def _leave(code: int) -> None:
     """End the process without waiting for its threads."""
-    _exit_in(_GRACE, code)  # what holds the process up may hold the flushing up too, as a pipe that nobody reads does
+    _exit_in(_EXIT_SECONDS, code)  # what holds the process up may hold up flushing too: a pipe that nobody reads
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()

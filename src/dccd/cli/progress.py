@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["progress_bars"]
-
 Progress = Callable[[str, int, int, int], None]
 
 

@@ -9,8 +9,6 @@ from dccd.redact import redact
 if TYPE_CHECKING:
     from dccd.daemon.scheduler import JobResult
 
-__all__ = ["results_table", "table"]
-
 _WIDTH: Final = 240
 
 

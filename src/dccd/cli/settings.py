@@ -7,35 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dccd import files
-from dccd.daemon.alerts.destinations import alerts_line
+from dccd.daemon.alerts import alerts_line
+from dccd.disk import files
 from dccd.errors import ConfigError, DccdError, UnknownSourceError
 from dccd.redact import MASK
 from dccd.units import format_duration, format_timeframe
 
 if TYPE_CHECKING:
-    from dccd.daemon.config.load import Traced
-
-__all__ = ["environment", "initialise", "migrate_file", "show_settings"]
+    from dccd.daemon.config import Traced
 
 _WIDTH: Final = 80
 
 
 def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
-    """Print each setting with its source, and what would run.
-
-    Parameters
-    ----------
-    traced : Traced
-        The configuration and where it came from.
-    say : callable
-        Prints a line.
-
-    Raises
-    ------
-    ConfigError
-        If an exchange is not known.
-    """
+    """Print each setting with its source, and what would run."""
     from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
 
     config = traced.config
@@ -61,7 +46,7 @@ def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
 
 
 def _rows(traced: "Traced") -> Iterator[tuple[str, str, str]]:
-    from dccd.daemon.config.describe import settings  # noqa: PLC0415
+    from dccd.daemon.config import settings  # noqa: PLC0415
 
     config = traced.config
     plain = [each for each in settings() if len(each.path) == 2]  # noqa: PLR2004 - section and key
@@ -94,14 +79,8 @@ def _exactly(seconds: float) -> str:
 
 
 def environment() -> str:
-    """Return every environment variable with its type, default and meaning, for a terminal of 80 columns.
-
-    Returns
-    -------
-    str
-        A paragraph for each.
-    """
-    from dccd.daemon.config.describe import VARIABLES, settings  # noqa: PLC0415
+    """Return every environment variable with its type, default and meaning, for a terminal of 80 columns."""
+    from dccd.daemon.config import VARIABLES, settings  # noqa: PLC0415
 
     parts = []
     for each in settings():
@@ -121,53 +100,16 @@ def _indented(text: str) -> str:
 
 
 def initialise(path: Path) -> str:
-    """Write a configuration to begin with, and say so.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it must not exist.
-
-    Returns
-    -------
-    str
-        What was done and what is next.
-
-    Raises
-    ------
-    DccdError
-        If there is such a file, or it cannot be written.
-    """
-    from dccd.daemon.config.describe import starter  # noqa: PLC0415
+    """Write a configuration to begin with, and say so."""
+    from dccd.daemon.config import starter  # noqa: PLC0415
 
     _create(path, starter())
     return f"{path} is written: put in your exchange and pairs, then run dccd validate"
 
 
 def migrate_file(source: Path, output: Path) -> Iterator[str]:
-    """Write the configuration that does what one of dccd 2.x did, and say what it could not carry over.
-
-    Parameters
-    ----------
-    source : Path
-        ``config.yml`` of 2.x.
-    output : Path
-        The file to write; it must not exist.
-
-    Yields
-    ------
-    str
-        Lines for whoever runs it.
-
-    Raises
-    ------
-    ConfigError
-        If `source` cannot be read, or is no configuration of 2.x.
-    DccdError
-        If `output` exists, or cannot be written.
-    """
-    from dccd.daemon.config.migrate import migrate  # noqa: PLC0415
-    from dccd.daemon.config.problems import unreadable  # noqa: PLC0415
+    """Write the configuration that does what one of dccd 2.x did, and say what it could not carry over."""
+    from dccd.daemon.config import migrate, unreadable  # noqa: PLC0415
 
     try:
         text = source.read_text(encoding="utf-8-sig")

@@ -12,8 +12,6 @@ from dccd.errors import ConfigError, UnknownSourceError
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["configure_logging", "data_path", "require_jobs", "settings_with_jobs"]
-
 _consoles: Final[list[logging.Handler]] = []
 
 

@@ -12,8 +12,7 @@ from rich.text import Text
 from dccd.cli.board import as_text, board
 from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.overview import read_overview
-from dccd.daemon.view import to_json
+from dccd.daemon.status import read_overview, to_json
 from dccd.errors import DccdError, StorageError
 from dccd.redact import redact
 from dccd.units import format_duration
@@ -21,28 +20,11 @@ from dccd.units import format_duration
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["show_status", "watch_status"]
-
-_INTERVALS: Final = (0.2, 3600.0)
+_INTERVAL_SECONDS: Final = (0.2, 3600.0)
 
 
 def show_status(config: "CollectorConfig", stream: TextIO, *, as_json: bool = False) -> None:
-    """Print the health of all jobs.
-
-    Parameters
-    ----------
-    config : CollectorConfig
-        Which jobs there are and where their records are.
-    stream : TextIO
-        Where to print to; colours only on a terminal, errors in full everywhere else.
-    as_json : bool, optional
-        Whether to print JSON in place of a table.
-
-    Raises
-    ------
-    StorageError
-        If the records cannot be read.
-    """
+    """Print the health of all jobs."""
     overview = read_overview(config, SYSTEM_CLOCK.time())
     if as_json:
         _say(stream, json.dumps(to_json(overview), indent=2))
@@ -64,28 +46,7 @@ def watch_status(  # noqa: PLR0913 - what a test injects comes last
     clock: Clock = SYSTEM_CLOCK,
     stop: threading.Event | None = None,
 ) -> None:
-    """Print the health of all jobs again and again, until interrupted.
-
-    Parameters
-    ----------
-    config : CollectorConfig
-        Which jobs there are and where their records are.
-    stream : TextIO
-        Where to print to; a terminal is drawn over, anything else gets one picture after the other.
-    interval : str
-        Time between two pictures.
-    as_json : bool, optional
-        Whether to print JSON, one object a line.
-    clock : Clock, optional
-        Where the time comes from.
-    stop : threading.Event, optional
-        Ends it.
-
-    Raises
-    ------
-    DccdError
-        If the interval is none.
-    """
+    """Print the health of all jobs again and again, until interrupted."""
     seconds = _seconds(interval)
     ended = stop or threading.Event()
     console = _console(stream)
@@ -124,7 +85,7 @@ def _picture(config: "CollectorConfig", now: float, width: int | None, *, as_jso
 
 
 def _seconds(interval: str) -> float:
-    low, high = _INTERVALS
+    low, high = _INTERVAL_SECONDS
     seconds = seconds_of("--interval", interval)
     if not low <= seconds <= high:
         msg = "--interval: from 0.2s to 1h"

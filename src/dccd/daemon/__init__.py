@@ -3,8 +3,9 @@
 The names are loaded when first used, so importing one part loads no other.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from dccd._lazy import load_lazily
 
 if TYPE_CHECKING:
     from dccd.daemon.config import (
@@ -38,28 +39,18 @@ __all__ = [
     "run_once",
 ]
 
-_MODULES: Final = {
-    "config": (
-        "AlertConfig",
-        "CollectorConfig",
-        "HistoJob",
-        "LogConfig",
-        "ScheduleConfig",
-        "ServerConfig",
-        "StorageConfig",
-        "load_config",
-    ),
-    "health": ("HealthMonitor", "JobMetrics", "read_metrics"),
-    "scheduler": ("JobResult", "build_histo_scheduler", "run_histo_job", "run_once"),
+_HEALTH = ("HealthMonitor", "JobMetrics", "read_metrics")
+_SCHEDULER = ("JobResult", "build_histo_scheduler", "run_histo_job", "run_once")
+
+_NAMES: Final = {
+    ".health": _HEALTH,
+    ".scheduler": _SCHEDULER,
+    ".config": tuple(name for name in __all__ if name not in {*_HEALTH, *_SCHEDULER}),
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    return load_lazily(__name__, name, _NAMES)
 
 
 def __dir__() -> list[str]:

@@ -10,10 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.collector import Collector, Progress
-from dccd.daemon.due import DueAtOnce, make_due
-from dccd.daemon.tasks import JobResult, Task, tasks_of
-from dccd.daemon.ticks import AtClose
+from dccd.daemon.jobs import AtClose, Collector, DueAtOnce, JobResult, Progress, Task, make_due, tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,15 +24,15 @@ __all__ = ["JobResult", "build_histo_scheduler", "run_histo_job", "run_once"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-CHECK_EVERY: Final = 30.0
+CHECK_SECONDS: Final = 30.0
 CHECK_JOB: Final = "dccd:check"
 # APScheduler's own default drops a run that is a second late.
 _NEVER_SKIPPED: Final = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 # What a round of all series of an exchange may take while each of them has much to fetch.
-_ROUND: Final = 30.0
-_LEAST_TURN: Final = 1.0
+_ROUND_SECONDS: Final = 30.0
+_MIN_TURN_SECONDS: Final = 1.0
 # Two tries of a request that hangs: an outage is met before the jobs that wait behind it count as late.
-_BUDGET: Final = 20.0
+_RETRY_BUDGET_SECONDS: Final = 20.0
 
 
 def run_histo_job(
@@ -145,7 +142,7 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     *,
     stop: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    check_every: float = CHECK_EVERY,
+    check_every: float = CHECK_SECONDS,
     ticked: "Callable[[list[str]], None] | None" = None,
 ) -> "BackgroundScheduler":
     """Return a scheduler that keeps all series up to date.
@@ -187,7 +184,7 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415
     from apscheduler.triggers.base import BaseTrigger  # noqa: PLC0415
 
-    collector = Collector(config, health, stop or threading.Event(), clock, budget=_BUDGET)
+    collector = Collector(config, health, stop or threading.Event(), clock, budget=_RETRY_BUDGET_SECONDS)
     tasks = tasks_of(config)
     waiting = Counter(map(_exchange, tasks))
     scheduler = BackgroundScheduler(
@@ -212,7 +209,7 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
         scheduler.add_job(
             collector.run,
             AtClose(task.job.seconds, config.schedule.delay, config.schedule.jitter),
-            args=(task, max(_LEAST_TURN, _ROUND / waiting[_exchange(task)])),
+            args=(task, max(_MIN_TURN_SECONDS, _ROUND_SECONDS / waiting[_exchange(task)])),
             id=task.key,
             name=task.key,
             executor=_exchange(task),

@@ -2,19 +2,17 @@
 
 import logging
 import os
-import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from dccd import __version__
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.alerts.destinations import alerts_line, destinations
-from dccd.daemon.alerts.state import read_state
-from dccd.daemon.generation import Generation
-from dccd.daemon.notify import Notifier
-from dccd.daemon.presence import Claim, Presence, read_presence
-from dccd.daemon.scheduler import CHECK_EVERY
-from dccd.daemon.state_directory import STATE_DIRECTORY, make_directory
+from dccd.daemon.alerts import alerts_line, destinations_of
+from dccd.daemon.process import Notifier, Orders, Runtime
+from dccd.daemon.records import Presence
+from dccd.daemon.scheduler import CHECK_SECONDS
+from dccd.daemon.state import Claim, read_alert_state, read_presence
+from dccd.disk import open_state_directory
 from dccd.errors import AlreadyRunningError, ConfigError, DccdError, UnknownSourceError
 
 if TYPE_CHECKING:
@@ -22,59 +20,13 @@ if TYPE_CHECKING:
 
     from dccd.daemon.config import CollectorConfig
 
-__all__ = ["Orders", "serve"]
-
 logger: logging.Logger = logging.getLogger(__name__)
 
-Order = Literal["stop", "reload", "tick"]
-_BY_URGENCY: Final[tuple[Order, ...]] = ("stop", "reload", "tick")
 # Of the time to stop, what runs may take, and when alerts have to be done; the rest is for the interpreter.
-_FOR_RUNS: Final = 0.75
-_FOR_ALERTS: Final = 0.95
+_RUNS_SHARE: Final = 0.75
+_ALERTS_SHARE: Final = 0.95
 # At a reload the daemon is away for no longer than this, twice: for runs, and for alerts.
-_AT_RELOAD: Final = 5.0
-
-
-class Orders:
-    """What the daemon is told, by any thread; a signal handler may not, as it may wait for what it interrupts."""
-
-    def __init__(self) -> None:
-        self.stopped: threading.Event = threading.Event()
-        self.shutdown_timeout: float = 0.0
-        self._pending: set[Order] = set()
-        self._told = threading.Condition()
-
-    def stop(self) -> None:
-        """End in good order."""
-        self.stopped.set()
-        self._tell("stop")
-
-    def reload(self) -> None:
-        """Take up a changed configuration."""
-        self._tell("reload")
-
-    def tick(self) -> None:
-        """Say that all goes on."""
-        self._tell("tick")
-
-    def take(self) -> "Order":
-        """Wait for an order; one that was given many times counts once.
-
-        Returns
-        -------
-        Order
-            The most urgent of those given.
-        """
-        with self._told:
-            self._told.wait_for(lambda: self._pending)
-            order = next(order for order in _BY_URGENCY if order in self._pending)
-            self._pending.discard(order)
-            return order
-
-    def _tell(self, order: "Order") -> None:
-        with self._told:
-            self._pending.add(order)
-            self._told.notify()
+_RELOAD_SECONDS: Final = 5.0
 
 
 def serve(  # noqa: PLR0913 - keywords
@@ -86,38 +38,10 @@ def serve(  # noqa: PLR0913 - keywords
     wait: bool = False,
     clock: Clock = SYSTEM_CLOCK,
 ) -> bool:
-    """Collect until told to stop.
-
-    Parameters
-    ----------
-    config : CollectorConfig
-        All settings.
-    orders : Orders
-        Tells it what to do, and is told how long an orderly end may take.
-    load : callable
-        Returns the configuration anew, or raises `ConfigError`.
-    configure : callable, optional
-        Gets each further configuration when it is taken up.
-    wait : bool, optional
-        Whether to wait for another daemon on the directory to end, rather than to refuse.
-    clock : Clock, optional
-        Where the time comes from.
-
-    Returns
-    -------
-    bool
-        Whether all ended in time; if not, a thread still waits for an exchange.
-
-    Raises
-    ------
-    AlreadyRunningError
-        If another daemon is at work on the directory.
-    StorageError
-        If the directory cannot be used.
-    """
+    """Collect until told to stop."""
     path = config.storage.local_path
     orders.shutdown_timeout = config.alerts.shutdown_timeout
-    make_directory(path / STATE_DIRECTORY)
+    open_state_directory(path)
     other = read_presence(path) if wait else None
     if other is not None and other.alive:
         logger.info("waiting for the daemon that is at work on %s, pid %d, to end", path, other.pid)
@@ -141,13 +65,13 @@ class _Daemon:
         self._orders = orders
         self._notifier = notifier
         self._clock = clock
-        self._every = min(CHECK_EVERY, (notifier.watchdog or CHECK_EVERY * 4) / 4)
+        self._every = min(CHECK_SECONDS, (notifier.watchdog or CHECK_SECONDS * 4) / 4)
         now = clock.time()
         self._said = Presence(os.getpid(), __version__, now, now, "running")
         self._troubled: list[str] = []
         claim.say(self._said)  # what a daemon before said would be taken for ours
         self._generation = self._make(config)
-        self._left: list[Generation] = []
+        self._left: list[Runtime] = []
 
     def run(self, load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]") -> bool:
         self._begin("started")
@@ -163,20 +87,20 @@ class _Daemon:
         self._say(state="stopped", next_runs={}, address=None)
         return not any(generation.lingers for generation in (*self._left, self._generation))
 
-    def _make(self, config: "CollectorConfig") -> Generation:
-        return Generation(config, self._every, self._ticked, self._clock)
+    def _make(self, config: "CollectorConfig") -> Runtime:
+        return Runtime(config, self._every, self._ticked, self._clock)
 
     def _end(self) -> None:
         bound = self._generation.config.alerts.shutdown_timeout
-        until = self._clock.monotonic() + bound * _FOR_ALERTS
-        self._generation.halt(bound * _FOR_RUNS)
+        until = self._clock.monotonic() + bound * _ALERTS_SHARE
+        self._generation.halt(bound * _RUNS_SHARE)
         logger.info("stopped")
         self._generation.close(until - self._clock.monotonic())
 
     def _begin(self, word: str) -> None:
         config = self._generation.config
         data = config.storage.local_path
-        gone = read_state(data / STATE_DIRECTORY).gone
+        gone = read_alert_state(data).gone
         count = len(config.jobs_by_key())
         logger.info("%s, jobs: %d, data: %s, %s", word, count, data, alerts_line(config.alerts, gone))
         _warn_of_unknown(config)
@@ -186,7 +110,7 @@ class _Daemon:
         self._say(
             jobs=count,
             next_runs={key: at.timestamp() for key, at in self._generation.next_runs().items()},
-            destinations=tuple(each.masked for each in destinations(config.alerts)),
+            destinations=tuple(each.masked for each in destinations_of(config.alerts)),
             address=self._generation.address,
         )
         self._notifier.ready(f"jobs: {count}")
@@ -213,11 +137,11 @@ class _Daemon:
         self._say(reloaded_at=self._clock.time())
         self._begin("reloaded")
 
-    def _replace(self, before: Generation, after: Generation) -> None:
+    def _replace(self, before: Runtime, after: Runtime) -> None:
         if before.config.schedule == after.config.schedule:
             after.spare(before.settled())
-        before.halt(_AT_RELOAD, lambda: self._notifier.alive("reloading"))
-        before.close(_AT_RELOAD)
+        before.halt(_RELOAD_SECONDS, lambda: self._notifier.alive("reloading"))
+        before.close(_RELOAD_SECONDS)
         self._left = [generation for generation in (*self._left, before) if generation.lingers]
         self._generation = after
 

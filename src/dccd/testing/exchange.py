@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from dccd._compat import override
-from dccd.candles.series import Candle
+from dccd.lake import Candle
 from dccd.testing.faults import FaultyServer
 from dccd.testing.market import (
     BINANCE_INTERVALS,

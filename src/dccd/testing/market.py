@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from dccd.candles.series import Candle
+from dccd.lake import Candle
 
 __all__ = [
     "BINANCE_INTERVALS",
@@ -18,8 +18,8 @@ __all__ = [
     "open_time",
 ]
 
-_WEEK: Final = 604_800
-_MONDAY: Final = 4 * 86_400  # the first Monday of 1970
+_WEEK_SECONDS: Final = 604_800
+_FIRST_MONDAY_SECONDS: Final = 4 * 86_400  # the first Monday of 1970
 _KRAKEN_CODES: Final = {"BTC": "XXBT", "ETH": "XETH", "USD": "ZUSD", "EUR": "ZEUR"}
 BINANCE_INTERVALS: Final = {
     f"{count}{unit}": count * seconds
@@ -28,7 +28,7 @@ BINANCE_INTERVALS: Final = {
         ("m", 60, (1, 3, 5, 15, 30)),
         ("h", 3600, (1, 2, 4, 6, 8, 12)),
         ("d", 86_400, (1, 3)),
-        ("w", _WEEK, (1,)),
+        ("w", _WEEK_SECONDS, (1,)),
     )
     for count in counts
 }
@@ -36,7 +36,7 @@ BINANCE_INTERVALS: Final = {
 
 def open_time(seconds: int, time: int) -> int:
     """Return the open time (milliseconds) of the candle that a time (milliseconds) lies in; weeks begin on Monday."""
-    length, offset = seconds * 1000, _MONDAY * 1000 if seconds % _WEEK == 0 else 0
+    length, offset = seconds * 1000, _FIRST_MONDAY_SECONDS * 1000 if seconds % _WEEK_SECONDS == 0 else 0
     return (time - offset) // length * length + offset
 
 

@@ -17,7 +17,7 @@ from dccd._compat import override
 
 __all__ = ["Answer", "LoopbackServer"]
 
-_POLL: Final = 0.01
+_POLL_SECONDS: Final = 0.01
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -105,7 +105,7 @@ class LoopbackServer(ABC):
         if self._server is None:
             self._server = _Server(self)
             self._thread = threading.Thread(
-                target=self._server.serve_forever, args=(_POLL,), name=type(self).__name__, daemon=True
+                target=self._server.serve_forever, args=(_POLL_SECONDS,), name=type(self).__name__, daemon=True
             )
             self._thread.start()
 

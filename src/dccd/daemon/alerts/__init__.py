@@ -1,3 +1,23 @@
-"""Turn notices that are owed into messages, and bring them to their destinations."""
+"""Turn notices that are owed into messages, and bring them to their destinations.
 
-__all__: list[str] = []
+What needs requests is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dccd._lazy import load_lazily
+from dccd.daemon.alerts.destinations import Destination, alerts_line, destinations_of
+from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.outbox import Outbox
+
+if TYPE_CHECKING:
+    from dccd.daemon.alerts.courier import Courier
+    from dccd.daemon.alerts.sending import NotSentError
+
+__all__ = ["Courier", "Destination", "Item", "Message", "NotSentError", "Outbox", "alerts_line", "destinations_of"]
+
+_NAMES: Final = {".courier": ("Courier",), ".sending": ("NotSentError",)}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    return load_lazily(__name__, name, _NAMES)

@@ -7,8 +7,6 @@ from dccd._compat import override
 from dccd.daemon.alerts.sending import CUT, NotSentError
 from dccd.forks import no_fork
 
-__all__ = ["notify"]
-
 _here = threading.local()
 
 
@@ -26,22 +24,7 @@ for _name in ("apprise", "urllib3.connectionpool"):
 
 
 def notify(url: str, title: str, content: str, seconds: float) -> None:
-    """Bring a message to a service.
-
-    Parameters
-    ----------
-    url : str
-        The address in the notation of Apprise.
-    title, content : str
-        Plain text.
-    seconds : float
-        Wall time after which to give up. Apprise cannot be stopped, so that the message may still arrive then.
-
-    Raises
-    ------
-    NotSentError
-        If it was not delivered, as far as one knows.
-    """
+    """Bring a message to a service."""
     ended: list[NotSentError | None] = []
 
     def work() -> None:

@@ -5,37 +5,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from dccd.clock import Clock
-from dccd.daemon.alerts.bounded import bounded, make_session
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.formats import body, endpoint, text
 from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.sending import NotSentError, Sender
 from dccd.daemon.alerts.signing import signature
+from dccd.http import bounded, make_session
 from dccd.redact import hide_secrets
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Courier"]
-
-_PACE: Final = 1.0
-_HEARTBEAT: Final = 10.0
+_PACE_SECONDS: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 10.0
 
 
 class Courier:
-    """Knows how each service wants to be told.
-
-    Parameters
-    ----------
-    source : str
-        Where this runs, as told in messages.
-    secret : str or None
-        Key that signs messages in the generic format.
-    clock : Clock
-        Where the time comes from.
-    session : requests.Session or None
-        Makes the requests; with None one of our own, whose every attempt is bounded in wall time.
-    """
+    """Knows how each service wants to be told."""
 
     def __init__(self, source: str, secret: str | None, clock: Clock, session: "requests.Session | None") -> None:
         self._source = source
@@ -47,21 +33,8 @@ class Courier:
         self.sender: Sender = Sender(self._session, clock)
 
     def send(self, destination: Destination, message: Message) -> None:
-        """Send a message, at most one a second to a destination.
-
-        Parameters
-        ----------
-        destination : Destination
-            Whom to tell.
-        message : Message
-            What.
-
-        Raises
-        ------
-        NotSentError
-            If it could not be delivered.
-        """
-        pause = self._sent_at.get(destination.id, float("-inf")) + _PACE - self._clock.monotonic()
+        """Send a message, at most one a second to a destination."""
+        pause = self._sent_at.get(destination.id, float("-inf")) + _PACE_SECONDS - self._clock.monotonic()
         if pause > 0:
             self._clock.wait(threading.Event(), pause)
         try:
@@ -73,22 +46,11 @@ class Courier:
             self._sent_at[destination.id] = self._clock.monotonic()
 
     def beat(self, url: str) -> None:
-        """Ping an address once.
-
-        Parameters
-        ----------
-        url : str
-            Where to.
-
-        Raises
-        ------
-        NotSentError
-            If it did not answer with success.
-        """
+        """Ping an address once."""
         try:
             with (
-                bounded(_HEARTBEAT),
-                self._session.get(url, timeout=_HEARTBEAT, stream=True, allow_redirects=False) as response,
+                bounded(_HEARTBEAT_SECONDS),
+                self._session.get(url, timeout=_HEARTBEAT_SECONDS, stream=True, allow_redirects=False) as response,
             ):
                 status = response.status_code
         except Exception as error:  # noqa: BLE001 - the text of whatever it is holds the address

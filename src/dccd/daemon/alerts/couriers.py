@@ -12,27 +12,11 @@ if TYPE_CHECKING:
 
     from dccd.daemon.alerts.courier import Courier
 
-__all__ = ["Couriers"]
-
 _NEVER: Final = float("inf")
 
 
 class Couriers:
-    """The couriers of an outbox, made when the first of them is needed.
-
-    Parameters
-    ----------
-    names : iterable of str
-        One for each.
-    source : str
-        Where this runs, as told in messages.
-    secret : str or None
-        Key that signs messages in the generic format.
-    clock : Clock
-        Where the time comes from.
-    session : requests.Session or None
-        Makes the requests of all; with None each has one of its own.
-    """
+    """The couriers of an outbox, made when the first of them is needed."""
 
     def __init__(
         self, names: Iterable[str], source: str, secret: str | None, clock: Clock, session: "requests.Session | None"
@@ -73,13 +57,7 @@ class Couriers:
             courier.close()
 
     def side_by_side(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Call all at the same time, the first of them in this thread; return once all are done.
-
-        Parameters
-        ----------
-        calls : sequence of callable
-            What one courier each has to do.
-        """
+        """Call all at the same time, the first of them in this thread; return once all are done."""
         errors: list[BaseException] = []
 
         def run(call: Callable[[], None]) -> None:

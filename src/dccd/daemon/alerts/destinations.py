@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from dccd.daemon.config import AlertConfig
 
-__all__ = ["Destination", "alerts_line", "destinations"]
-
 _SLACK: Final = ("slack.com", "slack-gov.com")
 _DISCORD: Final = ("discord.com", "discordapp.com")
 _TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com")
@@ -22,15 +20,7 @@ _TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Destination:
-    """Where alerts go.
-
-    Parameters
-    ----------
-    url : str
-        The address; a secret, absent from the repr.
-    format : str
-        ``auto`` goes by the host.
-    """
+    """Where alerts go."""
 
     url: str
     format: str = "auto"
@@ -61,19 +51,8 @@ class Destination:
         return f"Destination({self.masked!r}, {self.service!r})"
 
 
-def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
-    """Return where alerts go.
-
-    Parameters
-    ----------
-    alerts : AlertConfig
-        Names the addresses.
-
-    Returns
-    -------
-    tuple of Destination
-        Empty where alerts are off; an address named twice counts once.
-    """
+def destinations_of(alerts: "AlertConfig") -> tuple[Destination, ...]:
+    """Return where alerts go."""
     found = [] if alerts.webhook_url is None else [Destination(alerts.webhook_url, alerts.format)]
     found += [Destination(url) for url in alerts.extra_webhooks]
     found += [Destination(url, "apprise") for url in alerts.apprise_urls]
@@ -81,22 +60,9 @@ def destinations(alerts: "AlertConfig") -> tuple[Destination, ...]:
 
 
 def alerts_line(alerts: "AlertConfig", gone: "Collection[str]" = ()) -> str:
-    """Return where alerts go, without the addresses.
-
-    Parameters
-    ----------
-    alerts : AlertConfig
-        Names the addresses.
-    gone : collection of str, optional
-        Identifiers of the destinations that said they exist no more.
-
-    Returns
-    -------
-    str
-        Says so where there are none.
-    """
+    """Return where alerts go, without the addresses."""
     services = [
         f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
-        for destination in destinations(alerts)
+        for destination in destinations_of(alerts)
     ]
     return f"alerts: {', '.join(services)}" if services else "alerts: OFF, set DCCD_ALERTS__WEBHOOK_URL"

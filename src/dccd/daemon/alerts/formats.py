@@ -11,8 +11,6 @@ from dccd.daemon.alerts.messages import Item, Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.logs import utc
 
-__all__ = ["body", "endpoint", "text"]
-
 _SLACK_LIMIT: Final = 3900
 _DISCORD_LIMIT: Final = 3900
 _TEAMS_LIMIT: Final = 8000
@@ -41,44 +39,12 @@ def endpoint(destination: Destination) -> str:
 
 
 def body(message: Message, service: str, *, source: str, now: float) -> bytes:
-    """Return the JSON that tells a message to a service.
-
-    Parameters
-    ----------
-    message : Message
-        What to say.
-    service : str
-        ``slack``, ``discord``, ``teams``, ``mattermost``, ``rocketchat`` or ``generic``.
-    source : str
-        Where it runs.
-    now : float
-        The time, Unix seconds.
-
-    Returns
-    -------
-    bytes
-        ASCII JSON within the limits of the service; text from exchanges cannot mention or mark up anything.
-    """
+    """Return the JSON that tells a message to a service."""
     return json.dumps(_BODIES[service](message, source, now)).encode("ascii")
 
 
 def text(message: Message, *, source: str, now: float) -> tuple[str, str]:
-    """Return a message as a title and plain text, for services that take no more.
-
-    Parameters
-    ----------
-    message : Message
-        What to say.
-    source : str
-        Where it runs.
-    now : float
-        The time, Unix seconds.
-
-    Returns
-    -------
-    tuple of str and str
-        Title and text.
-    """
+    """Return a message as a title and plain text, for services that take no more."""
     title, *rest = _rows(message, source, now, _SLACK_LIMIT)
     return title, _fit(rest, _SLACK_LIMIT)
 

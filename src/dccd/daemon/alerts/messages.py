@@ -4,25 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dccd.daemon.metrics import JobRecord, Notice
+from dccd.daemon.records import JobRecord, Notice
 
-__all__ = ["LONGEST_PAUSE", "PAUSE", "Item", "Message", "Plan", "plan"]
-
-PAUSE: Final = 300.0
-LONGEST_PAUSE: Final = 3600.0
+PAUSE_SECONDS: Final = 300.0
+MAX_PAUSE_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a message says of one incident.
-
-    Parameters
-    ----------
-    key : str
-        The job.
-    notices : tuple of Notice
-        Its notices that the destination has not got, oldest first; the last one is what is told.
-    """
+    """What a message says of one incident."""
 
     key: str
     notices: tuple[Notice, ...]
@@ -40,15 +30,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Items that go out together under one identifier.
-
-    Parameters
-    ----------
-    id : str
-        The same on every try.
-    items : tuple of Item
-        At least one.
-    """
+    """Items that go out together under one identifier."""
 
     id: str
     items: tuple[Item, ...]
@@ -61,17 +43,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done for a destination.
-
-    Parameters
-    ----------
-    messages : tuple of Message
-        Due now.
-    next_at : float or None
-        When the next one is due, Unix seconds.
-    muted : tuple of Item
-        Incidents that began and ended in a silence: not to be told at all.
-    """
+    """What is to be done for a destination."""
 
     messages: tuple[Message, ...] = ()
     next_at: float | None = None
@@ -88,31 +60,7 @@ def plan(  # noqa: PLR0913 - keywords
     silent: Mapping[str, float] | None = None,
     rest: float | None = None,
 ) -> Plan:
-    """Return the messages due to a destination.
-
-    Parameters
-    ----------
-    records : mapping of str to JobRecord
-        All jobs.
-    destination : str
-        Its identifier.
-    now : float
-        The time, Unix seconds.
-    window : float
-        Seconds for which a notice waits for others; 0 sends all at once.
-    new_id : str
-        Identifier for the message that takes up the notices that belong to none yet.
-    silent : mapping of str to float, optional
-        Jobs of which nothing is told, and until when (Unix seconds).
-    rest : float or None, optional
-        Seconds for which a destination that was down is still left alone; None where it was not. When they are over
-        and there is news, what failed before is due too, and goes first.
-
-    Returns
-    -------
-    Plan
-        Messages begun before come first, under their old identifiers.
-    """
+    """Return the messages due to a destination."""
     due: list[Item] = []
     waiting: list[Item] = []
     later: list[float] = []
@@ -127,7 +75,7 @@ def plan(  # noqa: PLR0913 - keywords
             continue
         wait_until = item.last.next_try_at.get(destination, 0.0)
         # Longer than any pause means that the clock was ahead when it was set.
-        if now < wait_until <= now + LONGEST_PAUSE:
+        if now < wait_until <= now + MAX_PAUSE_SECONDS:
             waiting.append(item)
         else:
             due.append(item)
@@ -224,7 +172,7 @@ def defer(  # noqa: PLR0913, PLR0917 - all of them differ
 
     def later(notice: Notice) -> Notice:
         tries = notice.tries.get(destination, 0)
-        pause = min(max(wait, PAUSE * 2 ** min(tries, 8)), LONGEST_PAUSE)
+        pause = min(max(wait, PAUSE_SECONDS * 2 ** min(tries, 8)), MAX_PAUSE_SECONDS)
         return replace(
             notice,
             tries={**notice.tries, destination: tries + 1},

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dccd import files
 from dccd.clock import Clock
 from dccd.daemon.alerts.couriers import Couriers
-from dccd.daemon.alerts.destinations import Destination, destinations
+from dccd.daemon.alerts.destinations import Destination, destinations_of
 from dccd.daemon.alerts.messages import (
-    LONGEST_PAUSE,
-    PAUSE,
+    MAX_PAUSE_SECONDS,
+    PAUSE_SECONDS,
     Item,
     Message,
     Plan,
@@ -25,8 +24,9 @@ from dccd.daemon.alerts.messages import (
     plan,
     settle,
 )
-from dccd.daemon.alerts.state import AlertState, change_state, read_state
-from dccd.daemon.metrics import JobRecord
+from dccd.daemon.records import JobRecord
+from dccd.daemon.state import AlertState, change_alert_state, read_alert_state
+from dccd.disk import STATE_DIRECTORY, file_lock, files
 from dccd.errors import StorageError
 from dccd.forks import ForkLock
 
@@ -37,42 +37,23 @@ if TYPE_CHECKING:
 
     from dccd.daemon.alerts.sending import NotSentError
     from dccd.daemon.config import AlertConfig
-    from dccd.daemon.store import MetricsStore
+    from dccd.daemon.state import MetricsStore
 
     Change = Callable[[JobRecord], JobRecord]
-
-__all__ = ["Outbox"]
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 DELIVERY_LOCK: Final = "delivery.lock"
-_BUSY: Final = 1.0
-_SOON: Final = 0.05
-_LATER: Final = 3600.0
-_HEARTBEAT: Final = "heartbeat"
+_BUSY_SECONDS: Final = 1.0
+_SOON_SECONDS: Final = 0.05
+_LATER_SECONDS: Final = 3600.0
+_HEARTBEAT_NAME: Final = "heartbeat"
 _NEVER: Final = float("inf")
 
 
 class Outbox:
     """Brings the notices that records owe to their destinations.
 
-    Parameters
-    ----------
-    store : MetricsStore
-        Where the records are.
-    alerts : AlertConfig
-        Where alerts go.
-    directory : Path
-        Where the delivery lock and the silences are.
-    source : str
-        Where this runs, as told in messages.
-    clock : Clock
-        Where the time comes from.
-    session : requests.Session or None, optional
-        Makes the requests; one of our own by default, made when first needed.
-
-    Notes
-    -----
     A round takes the notices due, binds them to a message in a commit, sends it outside every lock on records, and
     acknowledges it in another commit. A crash in between sends the message again under the same identifier. One
     process per directory delivers at a time; the others come back in a second.
@@ -85,17 +66,18 @@ class Outbox:
         self,
         store: "MetricsStore",
         alerts: "AlertConfig",
-        directory: Path,
+        local_path: Path,
         source: str,
         clock: Clock,
         session: "requests.Session | None" = None,
     ) -> None:
         self._store = store
         self._alerts = alerts
-        self._directory = directory
+        self._local_path = local_path
+        self._lock_path = local_path / STATE_DIRECTORY / DELIVERY_LOCK
         self._clock = clock
-        self._destinations = destinations(alerts)
-        names = (*(destination.id for destination in self._destinations), _HEARTBEAT)
+        self._destinations = destinations_of(alerts)
+        names = (*(destination.id for destination in self._destinations), _HEARTBEAT_NAME)
         self._couriers = Couriers(names, source, alerts.webhook_secret, clock, session)
         self._down: dict[str, float] = {}
         self._one_round = ForkLock()
@@ -113,52 +95,28 @@ class Outbox:
         return any(record.owed for record in self._store.snapshot().values())
 
     def deliver(self, *, window: float, patience: float = -1) -> float | None:
-        """Send what is due.
-
-        Parameters
-        ----------
-        window : float
-            Seconds for which a notice waits for others to share its message.
-        patience : float, optional
-            Seconds to wait for another thread that delivers; by default without end.
-
-        Returns
-        -------
-        float or None
-            Seconds until the next round is due; None when nothing is owed.
-        """
+        """Send what is due."""
         if not self.owes():
             return None
         if not self._one_round.acquire(timeout=patience):
-            return _BUSY
+            return _BUSY_SECONDS
         try:
             with ExitStack() as lock:
                 try:
-                    lock.enter_context(files.file_lock(self._directory / DELIVERY_LOCK, timeout=0.0))
+                    lock.enter_context(file_lock(self._lock_path, timeout=0.0))
                 except TimeoutError:
-                    return _BUSY
+                    return _BUSY_SECONDS
                 except OSError as error:  # a notice that is sent twice is better than one that is not sent
-                    logger.debug("%s cannot be locked: %s", self._directory / DELIVERY_LOCK, files.describe(error))
+                    logger.debug("%s cannot be locked: %s", self._lock_path, files.describe(error))
                 waits = self._deliver_all(window)
         finally:
             self._one_round.release()
         due = [wait for wait in waits if wait is not None]
         # Nobody may be left to tell; until somebody is, what is owed is looked at again.
-        return min(due) if due else _LATER if self.owes() else None
+        return min(due) if due else _LATER_SECONDS if self.owes() else None
 
     def drain(self, until: float) -> bool:
-        """Send all that is due now, within a time.
-
-        Parameters
-        ----------
-        until : float
-            When to give up, on the monotonic clock.
-
-        Returns
-        -------
-        bool
-            Whether nothing is owed any more.
-        """
+        """Send all that is due now, within a time."""
         if not self.owes():
             return True
         self._couriers.hurry(until)
@@ -166,7 +124,7 @@ class Outbox:
             while True:
                 patience = max(0.0, until - self._clock.monotonic())
                 wait = self.deliver(window=0.0, patience=patience)
-                if wait is None or wait > _BUSY or self._clock.monotonic() + wait > until:
+                if wait is None or wait > _BUSY_SECONDS or self._clock.monotonic() + wait > until:
                     break
                 self._clock.wait(threading.Event(), wait)
         finally:
@@ -174,19 +132,8 @@ class Outbox:
         return not self.owes()
 
     def beat(self, url: str) -> str | None:
-        """Ping the address of a heartbeat.
-
-        Parameters
-        ----------
-        url : str
-            Where to.
-
-        Returns
-        -------
-        str or None
-            What went wrong, if anything did.
-        """
-        courier = self._couriers[_HEARTBEAT]  # the first to import what loads requests
+        """Ping the address of a heartbeat."""
+        courier = self._couriers[_HEARTBEAT_NAME]  # the first to import what loads requests
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         try:
@@ -200,7 +147,7 @@ class Outbox:
         self._couriers.close()
 
     def _deliver_all(self, window: float) -> list[float | None]:
-        state = read_state(self._directory)
+        state = read_alert_state(self._local_path)
         live = self._live(state)
         plans = {destination: self._plan(destination, window, state) for destination in live}
         busy = [destination for destination, planned in plans.items() if planned.messages or planned.muted]
@@ -210,7 +157,7 @@ class Outbox:
         plans |= {destination: self._plan(destination, window, state) for destination in busy}
         now = self._clock.time()
         return [
-            _SOON if each.messages else None if each.next_at is None else max(_SOON, each.next_at - now)
+            _SOON_SECONDS if each.messages else None if each.next_at is None else max(_SOON_SECONDS, each.next_at - now)
             for each in plans.values()
         ]
 
@@ -219,7 +166,7 @@ class Outbox:
 
     def _settle(self) -> None:
         """Drop what nobody waits for, as destinations come and go."""
-        live = frozenset(destination.id for destination in self._live(read_state(self._directory)))
+        live = frozenset(destination.id for destination in self._live(read_alert_state(self._local_path)))
         change = partial(settle, live=live, now=self._clock.time(), ttl=self._alerts.outbox_ttl)
         records = self._store.snapshot()
         stale = [key for key, record in records.items() if record.owed and change(record) is not record]
@@ -234,7 +181,7 @@ class Outbox:
             error = self._send(destination, message)
             if error is not None and (error.retryable or error.gone):  # the others would fare no better
                 self._defer(destination, planned.messages[number:], error)
-                rest = min(max(PAUSE, error.wait or 0.0), LONGEST_PAUSE)
+                rest = min(max(PAUSE_SECONDS, error.wait or 0.0), MAX_PAUSE_SECONDS)
                 self._down[destination.id] = self._clock.monotonic() + rest
                 return
             self._down.pop(destination.id, None)
@@ -303,7 +250,7 @@ class Outbox:
             return replace(state, gone={**state.gone, destination.id: reason})
 
         try:
-            change_state(self._directory, change, self._clock.time())
+            change_alert_state(self._local_path, change, self._clock.time())
         except StorageError as error:
             logger.debug("%s", error)
 

@@ -12,22 +12,19 @@ import tenacity
 
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.daemon.alerts.bounded import bounded
+from dccd.http import bounded, parse_retry_after
 from dccd.redact import redact
-from dccd.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["CUT", "NotSentError", "Sender"]
-
 ATTEMPTS: Final = 5
-BUDGET: Final = 60.0
-CONNECT_TIMEOUT: Final = 3.05
-READ_TIMEOUT: Final = 10.0
-ATTEMPT: Final = 15.0
-_LEAST: Final = 0.1
-_ANSWER_LIMIT: Final = 4096
+BUDGET_SECONDS: Final = 60.0
+CONNECT_TIMEOUT_SECONDS: Final = 3.05
+READ_TIMEOUT_SECONDS: Final = 10.0
+ATTEMPT_SECONDS: Final = 15.0
+_MIN_ATTEMPT_SECONDS: Final = 0.1
+_MAX_ANSWER_BYTES: Final = 4096
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _BODY_COUNTS: Final = frozenset({"slack", "teams"})
 CUT: Final = "no whole answer in time"
@@ -35,19 +32,7 @@ _GONE: Final = frozenset({404, 410})
 
 
 class NotSentError(Exception):
-    """A message did not reach its destination; the text names no address.
-
-    Parameters
-    ----------
-    reason : str
-        Status or kind of error.
-    retryable : bool
-        Whether the same request may work in a while.
-    wait : float or None, optional
-        Seconds the server asked to wait.
-    gone : bool, optional
-        Whether the destination says that it exists no more.
-    """
+    """A message did not reach its destination; the text names no address."""
 
     def __init__(self, reason: str, *, retryable: bool, wait: float | None = None, gone: bool = False) -> None:
         super().__init__(reason)
@@ -72,15 +57,7 @@ logging.getLogger("urllib3.connectionpool").addFilter(_hide_paths)
 
 @dataclass(slots=True)
 class Sender:
-    """Posts messages with retries; one thread at a time.
-
-    Parameters
-    ----------
-    session : requests.Session
-        Makes the requests.
-    clock : Clock, optional
-        Where the time comes from and what waits.
-    """
+    """Posts messages with retries; one thread at a time."""
 
     session: requests.Session
     clock: Clock = SYSTEM_CLOCK
@@ -106,26 +83,7 @@ class Sender:
         stamp: Callable[[float], Mapping[str, str]] | None = None,
         service: str = "",
     ) -> None:
-        """Post a body; return when the server has taken it.
-
-        Parameters
-        ----------
-        url : str
-            Where to; redirects are not followed.
-        body : bytes
-            Sent as it is.
-        headers : mapping of str to str
-            Sent along.
-        stamp : callable, optional
-            Returns what else is sent along, given the time of each try in Unix seconds.
-        service : str, optional
-            Whose answers they are: ``slack`` and ``teams`` may refuse with HTTP 200.
-
-        Raises
-        ------
-        NotSentError
-            If the server refused, or all tries within the budget failed.
-        """
+        """Post a body; return when the server has taken it."""
 
         def attempt(seconds: float) -> None:
             stamped = {} if stamp is None else stamp(self.clock.time())
@@ -134,22 +92,11 @@ class Sender:
         self.persist(attempt)
 
     def persist(self, attempt: Callable[[float], None]) -> None:
-        """Make tries until one succeeds or the budget is used up.
-
-        Parameters
-        ----------
-        attempt : callable
-            One try within the seconds that it is given; raises `NotSentError` if it failed.
-
-        Raises
-        ------
-        NotSentError
-            What the last try raised.
-        """
+        """Make tries until one succeeds or the budget is used up."""
         started = self.clock.monotonic()
 
         def left() -> float:  # somebody may ask to hurry meanwhile
-            return min(started + BUDGET, self._until) - self.clock.monotonic()
+            return min(started + BUDGET_SECONDS, self._until) - self.clock.monotonic()
 
         def is_over(state: "RetryCallState") -> bool:
             return state.attempt_number >= ATTEMPTS or state.upcoming_sleep > left()
@@ -161,10 +108,10 @@ class Sender:
             sleep=self._sleep,
             reraise=True,
         )
-        retrying(lambda: attempt(max(_LEAST, min(ATTEMPT, left()))))
+        retrying(lambda: attempt(max(_MIN_ATTEMPT_SECONDS, min(ATTEMPT_SECONDS, left()))))
 
     def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str, seconds: float) -> None:
-        timeout = (min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds))
+        timeout = (min(CONNECT_TIMEOUT_SECONDS, seconds), min(READ_TIMEOUT_SECONDS, seconds))
         # `from None` throughout: what requests raises holds the address.
         over = threading.Event()
         try:
@@ -174,7 +121,7 @@ class Sender:
                     url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
                 ) as response,
             ):
-                answer = response.raw.read(_ANSWER_LIMIT, decode_content=False) or b""
+                answer = response.raw.read(_MAX_ANSWER_BYTES, decode_content=False) or b""
                 status, asked = response.status_code, response.headers.get("Retry-After")
         except Exception as error:  # noqa: BLE001 - whatever requests, urllib3 and the system make of it
             raise _classify(error, is_over=over.is_set()) from None

@@ -4,27 +4,9 @@ import base64
 import hashlib
 import hmac
 
-__all__ = ["signature"]
-
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the value of the header ``webhook-signature``.
-
-    Parameters
-    ----------
-    secret : str
-        ``whsec_`` and the base64 of the key.
-    message_id : str
-        The header ``webhook-id``.
-    timestamp : int
-        The header ``webhook-timestamp``, Unix seconds.
-    body : bytes
-        Exactly what is sent.
-
-    Returns
-    -------
-    str
-        ``v1,`` and the base64 of an HMAC-SHA256.
 
     Examples
     --------

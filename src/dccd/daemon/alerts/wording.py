@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dccd.daemon.alerts.messages import Item, Message
-from dccd.daemon.metrics import Event, Notice
+from dccd.daemon.records import Event, Notice
 from dccd.units import format_duration
-
-__all__ = ["lines"]
 
 _TROUBLE: Final = {
     "failing": ("is failing", "works again"),
@@ -29,27 +27,7 @@ _TITLE: Final = 110  # characters beside the names: since when, and how many the
 def lines(
     message: Message, source: str, now: float, *, room: int = 4000, measure: Callable[[str], int] = len
 ) -> list[str]:
-    """Return the text of a message, one list entry a line, six of them at most.
-
-    Parameters
-    ----------
-    message : Message
-        What to say.
-    source : str
-        Where it runs.
-    now : float
-        The time, Unix seconds.
-    room : int, optional
-        How long all lines together may be; of many jobs as many are named as fit.
-    measure : callable, optional
-        Returns how long a text will be, as a service may want it escaped.
-
-    Returns
-    -------
-    list of str
-        For several incidents a headline and a line each; for more than four a headline, their names, and the error that
-        most of them have.
-    """
+    """Return the text of a message, one list entry a line, six of them at most."""
     items = message.items
     if len(items) > _FEW:
         return _many(items, source, now, room, measure)

@@ -7,8 +7,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from dccd.redact import MASK
 
-__all__ = ["Settings"]
-
 
 class Settings(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True):
     """What all models share: frozen, no unknown keys, no values in errors."""

@@ -13,8 +13,6 @@ from dccd.daemon.config.models import CollectorConfig
 from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, nested, variable_of
 from dccd.units import format_duration
 
-__all__ = ["VARIABLES", "Setting", "json_schema", "settings", "starter"]
-
 VARIABLES: Final = (
     (CONFIG, "TOML file to read; an option of the command goes before it."),
     (SECRETS_DIR, "Directory of files named as the variables, whose content is the value."),
@@ -31,27 +29,7 @@ _SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What there is to know of a setting.
-
-    Parameters
-    ----------
-    path : tuple of str and int
-        Where it is; jobs are told by the first of them.
-    variable : str
-        Environment variable that sets it.
-    type : str
-        What it takes, in words.
-    default : str or None
-        As one would write it in a file; None where nothing is set.
-    required : bool
-        Whether it must be set.
-    secret : bool
-        Whether its value is hidden.
-    description : str
-        What it means.
-    example : str or None
-        A value as one would write it in a file.
-    """
+    """What there is to know of a setting."""
 
     path: KeyPath
     variable: str
@@ -66,11 +44,6 @@ class Setting:
 def settings() -> tuple[Setting, ...]:
     """Return every setting, in the order of the models.
 
-    Returns
-    -------
-    tuple of Setting
-        Those of a job are told once.
-
     Examples
     --------
     >>> from dccd.daemon.config.describe import settings
@@ -81,13 +54,7 @@ def settings() -> tuple[Setting, ...]:
 
 
 def json_schema() -> str:
-    """Return the JSON Schema of a configuration file, for editors.
-
-    Returns
-    -------
-    str
-        JSON, ended by a newline.
-    """
+    """Return the JSON Schema of a configuration file, for editors."""
     schema = CollectorConfig.model_json_schema()
     schema["description"] = schema["description"].partition("\n")[0]
     for below in filter(None, map(nested, CollectorConfig.model_fields.values())):
@@ -99,13 +66,7 @@ def json_schema() -> str:
 
 
 def starter() -> str:
-    """Return a configuration file to begin with, which can be used as it is.
-
-    Returns
-    -------
-    str
-        TOML. What is commented out shows its default or an example.
-    """
+    """Return a configuration file to begin with, which can be used as it is."""
     lines = [
         _SCHEMA_LINE,
         "# The line above is for editors: dccd schema > dccd.schema.json makes the file it names.",

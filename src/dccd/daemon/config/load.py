@@ -19,8 +19,6 @@ from dccd.daemon.config.tables import read_table
 from dccd.daemon.config.variables import Variable, assemble, in_directory, in_dotenv, in_environment
 from dccd.errors import ConfigError
 
-__all__ = ["Surroundings", "Traced", "load_config", "trace_config"]
-
 _FILE: Final = "dccd.toml"
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -28,19 +26,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What settings are read from, apart from arguments.
-
-    Parameters
-    ----------
-    environ : Mapping of str to str
-        The environment.
-    directory : Path, optional
-        Where ``.env``, ``dccd.toml`` and ``pyproject.toml`` may be, default the working directory.
-    config_directories : tuple of Path, optional
-        Where else ``dccd.toml`` may be.
-    secrets : Path, optional
-        Directory of secrets that there may be.
-    """
+    """What settings are read from, apart from arguments."""
 
     environ: Mapping[str, str] = field(repr=False)
     directory: Path = Path()
@@ -50,16 +36,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A configuration, and where each of its settings came from.
-
-    Parameters
-    ----------
-    config : CollectorConfig
-        The configuration.
-    origins : Mapping of str to str
-        Place of each setting that is not a default: ``alerts.webhook_url`` or ``histo_jobs[0].pairs`` to
-        ``environment variable DCCD_ALERTS__WEBHOOK_URL`` or ``dccd.toml:7``.
-    """
+    """A configuration, and where each of its settings came from."""
 
     config: CollectorConfig
     origins: Mapping[str, str]
@@ -108,21 +85,6 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
 def trace_config(path: str | os.PathLike[str] | None = None) -> Traced:
     """Return the configuration of this process with the places its settings came from.
 
-    Parameters
-    ----------
-    path : str or os.PathLike, optional
-        A TOML file; it must exist.
-
-    Returns
-    -------
-    Traced
-        What `load_config` returns, and the place of each setting that is not a default.
-
-    Raises
-    ------
-    ConfigError
-        As `load_config` does.
-
     Examples
     --------
     >>> import os
@@ -135,27 +97,7 @@ def trace_config(path: str | os.PathLike[str] | None = None) -> Traced:
 
 
 def trace(around: Surroundings, path: str | os.PathLike[str] | None = None, given: Source | None = None) -> Traced:
-    """Return the configuration that given surroundings make, with the places its settings came from.
-
-    Parameters
-    ----------
-    around : Surroundings
-        What there is to read.
-    path : str or os.PathLike, optional
-        A TOML file; it must exist.
-    given : Source, optional
-        Settings that go before all others.
-
-    Returns
-    -------
-    Traced
-        The configuration, and the place of each setting that is not a default.
-
-    Raises
-    ------
-    ConfigError
-        With a line for each problem.
-    """
+    """Return the configuration that given surroundings make, with the places its settings came from."""
     found = _gather(around, path, given or Source())
     if found.foreign:
         logger.warning("no settings of dccd, and ignored: %s", ", ".join(found.foreign))

@@ -10,21 +10,6 @@ from pydantic.fields import FieldInfo
 
 from dccd.daemon.config.models import CollectorConfig
 
-__all__ = [
-    "CONFIG",
-    "DELIMITER",
-    "PREFIX",
-    "SECRETS_DIR",
-    "KeyPath",
-    "Nested",
-    "dotted",
-    "leaves",
-    "nested",
-    "plain",
-    "setting_of",
-    "variable_of",
-]
-
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys from the outermost to that of a setting; a number is the place in a list."""
 
@@ -39,53 +24,21 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """The model below a key.
-
-    Parameters
-    ----------
-    model : type of pydantic.BaseModel
-        Its keys are the next ones.
-    many : bool
-        Whether there is a list of them.
-    """
+    """The model below a key."""
 
     model: type[BaseModel]
     many: bool
 
 
 def nested(field: FieldInfo) -> Nested | None:
-    """Return the model below a field, if there is one.
-
-    Parameters
-    ----------
-    field : pydantic.fields.FieldInfo
-        A field of a model of settings.
-
-    Returns
-    -------
-    Nested or None
-        None for a plain setting.
-    """
+    """Return the model below a field, if there is one."""
     many = get_origin(field.annotation) is tuple
     kind = get_args(field.annotation)[0] if many else field.annotation
     return Nested(kind, many) if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of each plain setting; those of a list are told of its first item.
-
-    Parameters
-    ----------
-    model : type of pydantic.BaseModel, optional
-        Where to begin, default with all settings.
-    above : tuple of str and int, optional
-        Path of that model.
-
-    Yields
-    ------
-    tuple of str and int
-        For example ``("alerts", "format")`` and ``("histo_jobs", 0, "pairs")``.
-    """
+    """Yield the path of each plain setting; those of a list are told of its first item."""
     for name, field in model.model_fields.items():
         below = nested(field)
         if below is None:
@@ -97,16 +50,6 @@ def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Ite
 def dotted(path: KeyPath) -> str:
     """Return a path as messages write it.
 
-    Parameters
-    ----------
-    path : tuple of str and int
-        Keys and places in lists.
-
-    Returns
-    -------
-    str
-        For example ``histo_jobs[0].pairs``; a key that is no plain name is hidden, as a secret may stand there.
-
     Examples
     --------
     >>> dotted(("histo_jobs", 0, "pairs")), dotted(("alerts", "https://example.com/hook"))
@@ -116,49 +59,17 @@ def dotted(path: KeyPath) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a name, or stars if it is none that a key or a variable would have.
-
-    Parameters
-    ----------
-    name : str
-        What stands where a name should.
-
-    Returns
-    -------
-    str
-        Something that can be shown.
-    """
+    """Return a name, or stars if it is none that a key or a variable would have."""
     return name if _PLAIN.fullmatch(name) else "***"
 
 
 def variable_of(path: KeyPath) -> str:
-    """Return the environment variable of a setting.
-
-    Parameters
-    ----------
-    path : tuple of str and int
-        Path of the setting.
-
-    Returns
-    -------
-    str
-        For example ``DCCD_HISTO_JOBS__0__PAIRS``.
-    """
+    """Return the environment variable of a setting."""
     return PREFIX + DELIMITER.join(str(part).upper() for part in path)
 
 
 def setting_of(variable: str) -> KeyPath | None:
     """Return the setting that an environment variable sets.
-
-    Parameters
-    ----------
-    variable : str
-        Name of the variable.
-
-    Returns
-    -------
-    tuple of str and int, or None
-        Path of a setting or of a whole section; None if there is none of that name.
 
     Examples
     --------

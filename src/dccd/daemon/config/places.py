@@ -4,8 +4,6 @@ import re
 import tomllib
 from typing import Any, Final
 
-__all__ = ["lines_of_keys"]
-
 # A value over many lines, which may be thousands of jobs, ends on no other.
 _MAY_END: Final = re.compile(r"([\]}]|\"\"\"|''')\s*(#.*)?$")
 
@@ -14,17 +12,6 @@ _Path = tuple[str | int, ...]
 
 def lines_of_keys(text: str) -> dict[tuple[str | int, ...], int]:
     r"""Return the line of each key.
-
-    Parameters
-    ----------
-    text : str
-        A document that tomllib can read.
-
-    Returns
-    -------
-    dict of tuple to int
-        Path of each table, array, item and value to the line, from 1, on which it begins; for what stands within a
-        value, the line of the value.
 
     Examples
     --------

@@ -10,8 +10,6 @@ from pydantic_core import ErrorDetails
 from dccd.daemon.config.names import KeyPath, dotted
 from dccd.daemon.config.spelling import meant_key
 
-__all__ = ["Problem", "expected", "in_order", "unreadable"]
-
 _PLAINER: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "bool_parsing": "should be true or false",
@@ -30,17 +28,7 @@ _DATES: Final = ("date_", "datetime_", "timezone_")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that has to be mended.
-
-    Parameters
-    ----------
-    place : str
-        File and line, variable or argument; empty if nobody wrote it.
-    text : str
-        What is wrong, or what was expected.
-    key : tuple of str and int, optional
-        The setting it is about, if it is about one.
-    """
+    """Something that has to be mended."""
 
     place: str
     text: str
@@ -54,16 +42,6 @@ class Problem:
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Return problems place by place, and those of a file from its first line to its last.
-
-    Parameters
-    ----------
-    problems : Iterable of Problem
-        In any order.
-
-    Returns
-    -------
-    list of Problem
-        The places in the order in which each first comes up.
 
     Examples
     --------
@@ -87,18 +65,6 @@ def _file_and_line(place: str) -> tuple[str, list[int]]:
 def unreadable(error: OSError, wanted: str) -> str:
     """Return why a file cannot be read, and what to do about it.
 
-    Parameters
-    ----------
-    error : OSError
-        What came of the try.
-    wanted : str
-        What to give in its place.
-
-    Returns
-    -------
-    str
-        To be put behind its path.
-
     Examples
     --------
     >>> unreadable(FileNotFoundError(2, "No such file or directory"), "the path of a TOML file")
@@ -109,18 +75,7 @@ def unreadable(error: OSError, wanted: str) -> str:
 
 
 def expected(details: ErrorDetails) -> str:
-    """Return what should stand where something wrong does.
-
-    Parameters
-    ----------
-    details : pydantic_core.ErrorDetails
-        An error of pydantic.
-
-    Returns
-    -------
-    str
-        A few words on one line.
-    """
+    """Return what should stand where something wrong does."""
     kind = details["type"]
     if kind == "extra_forbidden":
         return f"no such setting: {meant_key(details['loc'])}"

@@ -8,54 +8,22 @@ from pydantic import BaseModel
 
 from dccd.daemon.config.names import KeyPath
 
-__all__ = ["Source", "merge", "of_arguments"]
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Settings from one place.
-
-    Parameters
-    ----------
-    values : Mapping of str to object
-        The settings, nested.
-    places : Mapping of tuple to str
-        How a person finds a setting, or all that is below a path.
-    """
+    """Settings from one place."""
 
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     places: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> str:
-        """Return how a person finds a setting in this place, or what it would be below.
-
-        Parameters
-        ----------
-        path : tuple of str and int
-            Path of the setting.
-
-        Returns
-        -------
-        str
-            For example ``dccd.toml:7``; empty if there is nothing like it here.
-        """
+        """Return how a person finds a setting in this place, or what it would be below."""
         return next(
             (self.places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.places), ""
         )
 
     def depth(self, path: KeyPath) -> int:
-        """Return how many keys of a path there are here, from the outermost on.
-
-        Parameters
-        ----------
-        path : tuple of str and int
-            Path of a setting.
-
-        Returns
-        -------
-        int
-            The length of the path if the setting is here.
-        """
+        """Return how many keys of a path there are here, from the outermost on."""
         inner: Any = self.values
         for depth, part in enumerate(path):
             is_item = isinstance(inner, list | tuple) and isinstance(part, int) and part < len(inner)
@@ -66,34 +34,12 @@ class Source:
 
 
 def of_arguments(arguments: Mapping[str, Any]) -> Source:
-    """Return the settings that a caller gave.
-
-    Parameters
-    ----------
-    arguments : Mapping of str to object
-        Top-level settings; models count with what was given to them.
-
-    Returns
-    -------
-    Source
-        The settings, nested.
-    """
+    """Return the settings that a caller gave."""
     return Source(merge({}, arguments), {(name,): f"argument {name}" for name in arguments})
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings of which those of one place go before those of another.
-
-    Parameters
-    ----------
-    below, above : Mapping of str to object
-        Settings, nested; a list is replaced as a whole.
-
-    Returns
-    -------
-    dict of str to object
-        All of them.
-    """
+    """Return settings of which those of one place go before those of another."""
     merged = dict(below)
     for name, value in above.items():
         # Not a dump: that would mask the secrets.

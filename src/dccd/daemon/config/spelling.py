@@ -23,8 +23,6 @@ from dccd.daemon.config.names import (
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["is_no_setting", "meant_key", "meant_variable"]
-
 # Kubernetes sets these in each pod for each service whose name starts with dccd.
 _SERVICE_LINK: Final = re.compile(
     r"DCCD(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
@@ -35,33 +33,12 @@ _ALIKE_VARIABLE: Final = 0.8
 
 
 def is_no_setting(variable: str) -> bool:
-    """Return whether a variable begins as ours do, and rightly sets nothing.
-
-    Parameters
-    ----------
-    variable : str
-        Name of the variable, in capitals.
-
-    Returns
-    -------
-    bool
-        True for ``DCCD_CONFIG``, ``DCCD_SECRETS_DIR``, and what Kubernetes sets for services.
-    """
+    """Return whether a variable begins as ours do, and rightly sets nothing."""
     return variable in {CONFIG, SECRETS_DIR} or _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def meant_variable(variable: str) -> str | None:
     """Return what to do about a variable that begins as ours do, and sets nothing.
-
-    Parameters
-    ----------
-    variable : str
-        Name of the variable, in capitals.
-
-    Returns
-    -------
-    str or None
-        A name to put in its place, or the names there are; None if the variable is probably someone else's.
 
     Examples
     --------
@@ -98,16 +75,6 @@ def _alike(tail: str) -> str | None:
 
 def meant_key(path: KeyPath) -> str:
     """Return what to do about a key that is no setting.
-
-    Parameters
-    ----------
-    path : tuple of str and int
-        Where it stands; the last is the key.
-
-    Returns
-    -------
-    str
-        A name to put in its place, where to put it, or the names there are.
 
     Examples
     --------

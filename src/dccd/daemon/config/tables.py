@@ -13,32 +13,13 @@ from dccd.daemon.config.sources import Source
 if TYPE_CHECKING:
     from dccd.daemon.config.names import KeyPath
 
-__all__ = ["read_table"]
-
 _AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _QUOTED: Final = re.compile(r"'([^']{5,})'|\"([^\"]{5,})\"")
 _YAML: Final = {".yaml", ".yml"}
 
 
 def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -> tuple[Source, list[Problem]]:
-    """Return the settings in a TOML file.
-
-    Parameters
-    ----------
-    path : Path
-        The file; a relative ``storage.local_path`` in it is relative to it.
-    table : tuple of str, optional
-        The table in it that holds the settings, default the whole file.
-    named_by : str, optional
-        Who named the file, if not the caller.
-
-    Returns
-    -------
-    Source
-        The settings; none if there is a problem.
-    list of Problem
-        Why it cannot be read.
-    """
+    """Return the settings in a TOML file."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

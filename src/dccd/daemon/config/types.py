@@ -15,28 +15,10 @@ from pydantic_settings import NoDecode
 from dccd.redact import MASK
 from dccd.units import format_timeframe, parse_duration, parse_timeframe
 
-__all__ = [
-    "Address",
-    "Count",
-    "Duration",
-    "ExchangeName",
-    "ListenAddress",
-    "Pair",
-    "Pairs",
-    "SecretAddress",
-    "SecretAddresses",
-    "SecretTexts",
-    "ServerAddress",
-    "SigningSecret",
-    "Timeframe",
-    "UserPath",
-    "UtcTime",
-]
-
 _EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PAIR: Final = re.compile(r"[^\s/@\x00-\x1f]{1,64}/[^\s/@\x00-\x1f]{1,64}")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]")
-_LONGEST_CANDLE: Final = 4 * 604_800
+_MAX_CANDLE_SECONDS: Final = 4 * 604_800
 
 
 # What is raised here tells no value: a secret may stand where a duration should.
@@ -62,7 +44,7 @@ def _timeframe(value: Any) -> Any:  # noqa: ANN401
         seconds = parse_timeframe(value)
     except ValueError:
         seconds = 0
-    if not 0 < seconds <= _LONGEST_CANDLE:
+    if not 0 < seconds <= _MAX_CANDLE_SECONDS:
         msg = "should be a timeframe of 4 weeks at most: 1m, 5m, 1h, 1d, 1w, or whole seconds"
         raise ValueError(msg)
     return format_timeframe(seconds)

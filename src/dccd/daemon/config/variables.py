@@ -10,18 +10,10 @@ from typing import Any, Final
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from dccd.daemon.config.models import CollectorConfig
-from dccd.daemon.config.names import (
-    DELIMITER,
-    PREFIX,
-    KeyPath,
-    plain,
-    setting_of,
-)
+from dccd.daemon.config.names import DELIMITER, PREFIX, KeyPath, plain, setting_of
 from dccd.daemon.config.problems import Problem, unreadable
 from dccd.daemon.config.sources import Source, merge
 from dccd.daemon.config.spelling import is_no_setting, meant_variable
-
-__all__ = ["Variable", "assemble", "in_directory", "in_dotenv", "in_environment"]
 
 _JOBS: Final = "histo_jobs"
 _DOTENV_LINE: Final = re.compile(rf"\s*(?:export\s+)?['\"]?({PREFIX}\w*)", re.IGNORECASE)
@@ -39,17 +31,7 @@ class _Reader(
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name that begins as ours do, with its value.
-
-    Parameters
-    ----------
-    name : str
-        In capitals.
-    value : str
-        Never empty, and perhaps a secret.
-    place : str
-        How a person finds it.
-    """
+    """A name that begins as ours do, with its value."""
 
     name: str
     value: str = field(repr=False)
@@ -57,18 +39,7 @@ class Variable:
 
 
 def in_environment(environ: Mapping[str, str]) -> list[Variable]:
-    """Return the variables of a process that begin as ours do; an empty one is as good as none.
-
-    Parameters
-    ----------
-    environ : Mapping of str to str
-        The environment.
-
-    Returns
-    -------
-    list of Variable
-        In the order of their names.
-    """
+    """Return the variables of a process that begin as ours do; an empty one is as good as none."""
     # Sorted, so that of a name in several spellings the one in capitals is the first, and is kept.
     ours = {name.upper(): name for name in sorted(environ, reverse=True) if name.upper().startswith(PREFIX)}
     return [
@@ -79,20 +50,7 @@ def in_environment(environ: Mapping[str, str]) -> list[Variable]:
 
 
 def in_dotenv(path: Path) -> tuple[list[Variable], list[Problem]]:
-    """Return the variables of a ``.env`` file that begin as ours do.
-
-    Parameters
-    ----------
-    path : Path
-        The file; there need be none.
-
-    Returns
-    -------
-    list of Variable
-        In the order of their names.
-    list of Problem
-        Why it, or a line of it, cannot be read.
-    """
+    """Return the variables of a ``.env`` file that begin as ours do."""
     if not os.path.isfile(path):  # noqa: PTH113 - false, too, where this user may not look
         return [], []
     try:
@@ -118,22 +76,7 @@ def in_dotenv(path: Path) -> tuple[list[Variable], list[Problem]]:
 
 
 def in_directory(directory: Path, *, named_by: str = "") -> tuple[list[Variable], list[Problem]]:
-    """Return the files of a directory that begin as our variables do: the name is the file's, the value its text.
-
-    Parameters
-    ----------
-    directory : Path
-        Such as ``/run/secrets``; files of other names are left alone.
-    named_by : str, optional
-        Who named the directory; it must be readable then, and need not be otherwise.
-
-    Returns
-    -------
-    list of Variable
-        In the order of their names; without white space at the ends.
-    list of Problem
-        Why it, or a file of it, cannot be read.
-    """
+    """Return the files of a directory that begin as our variables do: the name is the file's, the value its text."""
     try:
         files = sorted(path for path in directory.iterdir() if path.name.upper().startswith(PREFIX))
     except OSError as error:
@@ -161,22 +104,7 @@ def _secret(path: Path) -> str:
 
 
 def assemble(variables: Iterable[Variable]) -> tuple[Source, list[Problem], list[str]]:
-    """Return the settings that variables of one kind set.
-
-    Parameters
-    ----------
-    variables : iterable of Variable
-        From one place.
-
-    Returns
-    -------
-    Source
-        The settings.
-    list of Problem
-        What is misspelt, or cannot be read.
-    list of str
-        Places of variables that are probably someone else's.
-    """
+    """Return the settings that variables of one kind set."""
     source = EnvSettingsSource(_Reader)
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}

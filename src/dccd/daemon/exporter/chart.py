@@ -10,26 +10,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from dccd.candles import Month, Span
 
-__all__ = ["Bar", "bars", "chart"]
-
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 12
-_LEAST: Final = 2.0
-_MOST: Final = 300
+_MIN_WIDTH: Final = 2.0
+_MAX_SERIES: Final = 300
 _TICKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Candles that follow each other.
-
-    Parameters
-    ----------
-    start, end : int
-        From when to when, milliseconds (UTC).
-    rows, missing : int
-        Candles in it, and candles that are not.
-    """
+    """Candles that follow each other."""
 
     start: int
     end: int
@@ -38,18 +28,7 @@ class Bar:
 
 
 def bars(span: "Span") -> list[Bar]:
-    """Return what is stored of a series as few bars: complete months that follow each other are one.
-
-    Parameters
-    ----------
-    span : Span
-        What is stored.
-
-    Returns
-    -------
-    list of Bar
-        In order.
-    """
+    """Return what is stored of a series as few bars: complete months that follow each other are one."""
     step = span.series.seconds * 1000
     found: list[Bar] = []
     for month in span.months:
@@ -63,25 +42,12 @@ def bars(span: "Span") -> list[Bar]:
 
 
 def chart(spans: "Sequence[Span]", now: float) -> str:
-    """Return a chart of what is stored as HTML, a row for each series.
-
-    Parameters
-    ----------
-    spans : sequence of Span
-        What is stored.
-    now : float
-        The time at which it ends, Unix seconds.
-
-    Returns
-    -------
-    str
-        Escaped; it needs the styles of the page.
-    """
-    shown = spans[:_MOST]
+    """Return a chart of what is stored as HTML, a row for each series."""
+    shown = spans[:_MAX_SERIES]
     first = min(month.first for span in shown for month in span.months)
     last = max(int(now * 1000), *(month.last for span in shown for month in span.months), first + 1)
     rows = "".join(_row(span, first, last) for span in shown)
-    more = f"<p>and {len(spans) - _MOST} more series</p>" if len(spans) > _MOST else ""
+    more = f"<p>and {len(spans) - _MAX_SERIES} more series</p>" if len(spans) > _MAX_SERIES else ""
     return f'<div class="chart">{rows}{_axis(first, last)}</div>{more}'
 
 
@@ -108,7 +74,7 @@ def _row(span: "Span", first: int, last: int) -> str:
 
 def _rectangle(bar: Bar, first: int, last: int) -> str:
     scale = _WIDTH / (last - first)
-    width = max(_LEAST, (bar.end - bar.start) * scale)
+    width = max(_MIN_WIDTH, (bar.end - bar.start) * scale)
     x = min((bar.start - first) * scale, _WIDTH - width)
     told = f"{_day(bar.start)} to {_day(bar.end)}: " + (f"{bar.missing:,} missing" if bar.missing else "complete")
     kind = "part" if bar.missing else "full"

@@ -13,11 +13,9 @@ from dccd.units import format_duration
 
 if TYPE_CHECKING:
     from dccd.candles import Span
-    from dccd.daemon.view import DaemonView, JobView, Overview
+    from dccd.daemon.status import DaemonView, JobView, Overview
 
-__all__ = ["CONTENT_SECURITY_POLICY", "page"]
-
-_MOST: Final = 500
+_MAX_JOBS: Final = 500
 _TONES: Final = {"alerted": "bad", "failing": "warn", "late": "warn", "never": "", "ok": "good"}
 _DAEMON_TONES: Final = {"stopping": "warn", "hung": "bad", "stopped": "bad", "died": "bad"}
 
@@ -34,20 +32,7 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 def page(overview: "Overview", spans: "Sequence[Span] | None") -> str:
-    """Return the status page.
-
-    Parameters
-    ----------
-    overview : Overview
-        What is seen.
-    spans : sequence of Span or None
-        What is stored of each series; None where nothing can look.
-
-    Returns
-    -------
-    str
-        A whole document; every text in it is escaped.
-    """
+    """Return the status page."""
     summary = _summary(overview)
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -150,7 +135,7 @@ def _incidents(overview: "Overview") -> str:
     if not rows:
         return "<h2>Incidents</h2><p>None is open.</p>"
     heads = ("Trouble", "Job", "Since", "Failures", "Notices", "Last error")
-    return f"<h2>Incidents</h2>{_table('Open incidents', heads, rows[:_MOST])}"
+    return f"<h2>Incidents</h2>{_table('Open incidents', heads, rows[:_MAX_JOBS])}"
 
 
 def _jobs(overview: "Overview") -> str:
@@ -174,10 +159,10 @@ def _jobs(overview: "Overview") -> str:
             ("Fails", str(job.errors_count), "number"),
             ("Error", escape(_note(job, now)), "text"),
         )
-        for job in overview.jobs[:_MOST]
+        for job in overview.jobs[:_MAX_JOBS]
     ]
     heads = ("State", "Job", "Last OK", "Last run", "Newest", "Next", "Rows", "Missing", "Fails", "Error")
-    left = len(overview.jobs) - _MOST
+    left = len(overview.jobs) - _MAX_JOBS
     more = f"<p>and {left} more that are no worse</p>" if left > 0 else ""
     return f"<h2>Jobs</h2>{_table('Health of the jobs, the worst first', heads, rows)}{more}"
 

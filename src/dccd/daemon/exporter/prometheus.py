@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import dccd
-from dccd.daemon.view import INCIDENT_KINDS, PRESENT, STATES
+from dccd.daemon.status import INCIDENT_KINDS, PRESENT, STATES
 from dccd.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from dccd.daemon.view import JobView, Overview
-
-__all__ = ["MEDIA_TYPE", "NO_METRICS", "exposition"]
+    from dccd.daemon.status import JobView, Overview
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NO_METRICS: Final = "metrics need prometheus_client: pip install '.[metrics]' in the checkout"
@@ -44,23 +42,7 @@ _COUNTERS: Final[tuple[tuple[str, str, _Value], ...]] = (
 
 
 def exposition(overview: "Overview") -> bytes:
-    """Return metrics in the text format of Prometheus.
-
-    Parameters
-    ----------
-    overview : Overview
-        What is seen.
-
-    Returns
-    -------
-    bytes
-        As `MEDIA_TYPE` says. What is not known, such as the last success of a job that had none, is left out.
-
-    Raises
-    ------
-    MissingExtraError
-        If prometheus_client is not installed.
-    """
+    """Return metrics in the text format of Prometheus."""
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
     except ImportError as error:

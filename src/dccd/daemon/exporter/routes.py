@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from dccd.daemon.exporter.page import CONTENT_SECURITY_POLICY, page
 from dccd.daemon.exporter.prometheus import MEDIA_TYPE, exposition
 from dccd.daemon.exporter.server import Reply
-from dccd.daemon.health_view import fault
-from dccd.daemon.view import to_json
+from dccd.daemon.status import fault, to_json
 from dccd.errors import DccdError
 from dccd.redact import redact
 
@@ -15,21 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dccd.candles import Span
-    from dccd.daemon.view import Overview
-
-__all__ = ["Routes"]
+    from dccd.daemon.status import Overview
 
 
 class Routes:
-    """Answers for the paths of the exporter.
-
-    Parameters
-    ----------
-    read : callable
-        Returns what an operator sees.
-    spans : callable or None
-        Returns what of each series is stored; None where nothing can look.
-    """
+    """Answers for the paths of the exporter."""
 
     def __init__(self, read: "Callable[[], Overview]", spans: "Callable[[], Sequence[Span]] | None") -> None:
         self._read = read
@@ -43,18 +32,7 @@ class Routes:
         }
 
     def __call__(self, path: str) -> Reply | None:
-        """Return what is answered, or None where nothing is.
-
-        Parameters
-        ----------
-        path : str
-            Path of the request, without a query.
-
-        Returns
-        -------
-        Reply or None
-            Status 503 where what is asked for cannot be told now.
-        """
+        """Return what is answered, or None where nothing is."""
         make = self._paths.get(path)
         if make is None:
             return None

@@ -15,15 +15,13 @@ from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.exporter.addresses import is_loopback, split_address
 
-__all__ = ["Reply", "Server"]
-
 logger: logging.Logger = logging.getLogger(__name__)
 
-_POLL: Final = 0.1
-_MOST_AT_ONCE: Final = 8
-_MOST_BYTES: Final = 16_384
-_MOST_UNREAD: Final = 131_072
-_LONGEST: Final = 10.0
+_POLL_SECONDS: Final = 0.1
+_MAX_CONNECTIONS: Final = 8
+_MAX_HEAD_BYTES: Final = 16_384
+_MAX_UNREAD_BYTES: Final = 131_072
+_REQUEST_SECONDS: Final = 10.0
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Connection": "close",
@@ -37,19 +35,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered to a request.
-
-    Parameters
-    ----------
-    body : str or bytes
-        What is sent.
-    status : int, optional
-        HTTP status.
-    media_type : str, optional
-        What the body is.
-    headers : mapping, optional
-        Further headers, in place of those that every answer has.
-    """
+    """What is answered to a request."""
 
     body: str | bytes
     status: int = 200
@@ -60,22 +46,6 @@ class Reply:
 class Server:
     """Answers requests in threads of its own until it is closed.
 
-    Parameters
-    ----------
-    listen : str
-        Host and port.
-    answer : callable
-        From the path of a request to what is answered; None where there is nothing.
-    clock : Clock, optional
-        Where the time comes from.
-
-    Raises
-    ------
-    OSError
-        If the address cannot be used, such as when another process has it.
-
-    Notes
-    -----
     On loopback, a request whose ``Host`` is a name of another machine is refused: a page of a foreign site that
     had its name point here would be asking. Beyond eight connections at once, further ones are dropped.
     """
@@ -84,7 +54,7 @@ class Server:
         host, port = split_address(listen)
         self._server = _HttpServer(host, port, answer, clock)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL,), name="dccd-exporter", daemon=True
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="dccd-exporter", daemon=True
         )
         self._thread.start()
 
@@ -129,7 +99,7 @@ class _HttpServer(ThreadingHTTPServer):
     @override
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
-            is_full = len(self._open) >= _MOST_AT_ONCE
+            is_full = len(self._open) >= _MAX_CONNECTIONS
             if not is_full:
                 self._open[request] = self._clock.monotonic()
         if is_full:
@@ -146,7 +116,7 @@ class _HttpServer(ThreadingHTTPServer):
     @override
     def service_actions(self) -> None:
         """End the connections that last too long: a client that drips bytes keeps a time limit per byte."""
-        self.drop(_LONGEST)
+        self.drop(_REQUEST_SECONDS)
 
     def drop(self, age: float) -> None:
         """End the connections that have lasted so many seconds."""
@@ -199,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     @override
     def setup(self) -> None:
         super().setup()
-        self._bounded = _Bounded(cast("BinaryIO", self.rfile), _MOST_BYTES)
+        self._bounded = _Bounded(cast("BinaryIO", self.rfile), _MAX_HEAD_BYTES)
         self.rfile = cast("Any", self._bounded)
 
     @override
@@ -261,8 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(1.0)
-            left = _MOST_UNREAD
-            while left > 0 and (part := self.connection.recv(_MOST_BYTES)):
+            left = _MAX_UNREAD_BYTES
+            while left > 0 and (part := self.connection.recv(_MAX_HEAD_BYTES)):
                 left -= len(part)
 
     def _send(self, reply: Reply) -> None:

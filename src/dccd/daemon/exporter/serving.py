@@ -5,11 +5,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dccd import files
 from dccd.daemon.exporter.addresses import is_loopback, split_address
 from dccd.daemon.exporter.prometheus import NO_METRICS
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Server
+from dccd.disk import files
 from dccd.errors import MissingExtraError, StorageError
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from dccd.candles import Span
     from dccd.daemon.config import CollectorConfig
-    from dccd.daemon.view import Overview
-
-__all__ = ["Exporter", "open_exporter", "write_textfile"]
+    from dccd.daemon.status import Overview
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -27,21 +25,7 @@ Exporter = Server
 
 
 def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> Server | None:
-    """Serve metrics and the status page where the settings say so.
-
-    Parameters
-    ----------
-    config : CollectorConfig
-        ``server.listen`` says where.
-    read : callable
-        Returns what an operator sees; called for each request, by threads of the server.
-
-    Returns
-    -------
-    Exporter or None
-        To be closed; None where it is off, or where its address cannot be used: an ERROR says so, and collection
-        goes on without it.
-    """
+    """Serve metrics and the status page where the settings say so."""
     listen = config.server.listen
     if listen is None:
         return None
@@ -66,20 +50,7 @@ def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> 
 
 
 def write_textfile(path: Path, data: bytes) -> None:
-    """Write metrics for the textfile collector of node_exporter, in one step.
-
-    Parameters
-    ----------
-    path : Path
-        The file, whose name should end in ``.prom``; everyone may read it.
-    data : bytes
-        Metrics in the text format.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Write metrics for the textfile collector of node_exporter, in one step."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TextIO
 
-from dccd import files, forks
+from dccd import forks
 from dccd.daemon.logs.formats import JsonFormatter, TextFormatter, utc
 from dccd.daemon.logs.handlers import ConsoleHandler, LastResortHandler, SharedRotatingFileHandler
+from dccd.disk import files
 from dccd.errors import StorageError
 
 __all__ = [
@@ -59,22 +60,7 @@ forks.renew_in_child(_process)
 
 
 def console(stream: TextIO, form: Form = "text", level: int = logging.NOTSET) -> logging.Handler:
-    """Return a handler that writes records to a stream, secrets hidden.
-
-    Parameters
-    ----------
-    stream : file-like
-        For example `sys.stderr`.
-    form : str, optional
-        ``text`` or ``json``.
-    level : int, optional
-        Lowest level written.
-
-    Returns
-    -------
-    logging.Handler
-        Not attached to any logger yet.
-    """
+    """Return a handler that writes records to a stream, secrets hidden."""
     handler = ConsoleHandler(stream)
     handler.setFormatter(_formatter(form))
     handler.setLevel(level)
@@ -84,27 +70,6 @@ def console(stream: TextIO, form: Form = "text", level: int = logging.NOTSET) ->
 def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path:
     """Send all records of the process to the log file in a directory, too.
 
-    Parameters
-    ----------
-    directory : Path
-        Where the log file is; it must exist.
-    form : str, optional
-        ``text`` or ``json``; the first monitor on a directory decides.
-    level : str, optional
-        Level of the ``dccd`` logger, unless the program or an earlier monitor has set one.
-
-    Returns
-    -------
-    Path
-        What to give to `detach`.
-
-    Raises
-    ------
-    StorageError
-        If the file cannot be opened.
-
-    Notes
-    -----
     A handler on the root logger ends logging's last resort, warnings on stderr. Where root had no handler, one that
     does the same comes along.
     """
@@ -126,13 +91,7 @@ def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path
 
 
 def detach(path: Path) -> None:
-    """Undo one `attach`; the last one removes and closes the handler.
-
-    Parameters
-    ----------
-    path : Path
-        What `attach` returned.
-    """
+    """Undo one `attach`; the last one removes and closes the handler."""
     root = logging.getLogger()
     with _process.lock:
         shared = _process.files.get(path)

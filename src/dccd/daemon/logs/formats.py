@@ -10,8 +10,6 @@ from typing import Final
 from dccd._compat import override
 from dccd.redact import redact
 
-__all__ = ["JsonFormatter", "TextFormatter", "utc"]
-
 _CONTINUED: Final = "\n  | "
 # What moves the cursor of a terminal or ends a line for some reader of the file.
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
@@ -37,8 +35,6 @@ class _Formatter(logging.Formatter):
 class TextFormatter(_Formatter):
     r"""One line a record that begins with its time in UTC; secrets hidden.
 
-    Notes
-    -----
     Further lines of a record, as of a traceback, begin with ``  | `` and other control characters are escaped: what
     somebody else wrote into an error message never passes for a record.
 
@@ -62,8 +58,6 @@ class TextFormatter(_Formatter):
 class JsonFormatter(_Formatter):
     """One JSON object a line, for log shippers; secrets hidden.
 
-    Notes
-    -----
     ``error`` is the traceback, ``stack`` what ``stack_info=True`` asks for, and ``extra`` the fields of ``extra=``:
     numbers and booleans as they are, all else as text.
 
@@ -87,18 +81,7 @@ class JsonFormatter(_Formatter):
 
 
 def utc(seconds: float) -> str:
-    """Return a time as log records have it.
-
-    Parameters
-    ----------
-    seconds : float
-        Unix seconds.
-
-    Returns
-    -------
-    str
-        RFC 3339, UTC, to the millisecond.
-    """
+    """Return a time as log records have it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

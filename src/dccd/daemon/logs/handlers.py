@@ -10,10 +10,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final, TextIO
 
-from dccd import files
 from dccd._compat import override
-
-__all__ = ["ConsoleHandler", "LastResortHandler", "SharedRotatingFileHandler"]
+from dccd.disk import file_lock, files
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 BACKUPS: Final = 5
@@ -22,17 +20,6 @@ BACKUPS: Final = 5
 class SharedRotatingFileHandler(RotatingFileHandler):
     """A rotating file that several processes may write.
 
-    Parameters
-    ----------
-    path : Path
-        The log file; it exists from now on, readable by its owner only.
-    max_bytes : int, optional
-        Size that the file does not exceed: before, it becomes ``.1``, the ``.1`` becomes ``.2`` and so on.
-    backups : int, optional
-        How many of those are kept.
-
-    Notes
-    -----
     Each record is one write that appends, so lines of several processes do not mix. A rollover is made under a lock
     between processes, and only by the first to come; the others see that the file was replaced and open the new one.
     A disk fault is told once on stderr and raises nothing; when it is over, the file says how many records it lacks.
@@ -77,7 +64,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
     @override
     def doRollover(self) -> None:
         # Whoever has the lock is at it; and a record in a file that is too long is better than no record.
-        with suppress(OSError), files.file_lock(self._lock_path, timeout=0.0):
+        with suppress(OSError), file_lock(self._lock_path, timeout=0.0):
             if not self._follow():
                 super().doRollover()
         self._follow()
@@ -147,13 +134,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes records to a stream and never complains: neither of a pipe that broke nor of letters it cannot show.
-
-    Parameters
-    ----------
-    stream : file-like or None
-        For example `sys.stdout`; None for what `sys.stderr` is at the time.
-    """
+    """Writes records to a stream and never complains: neither of a pipe that broke nor of letters it cannot show."""
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()

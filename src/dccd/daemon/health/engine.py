@@ -1,0 +1,161 @@
+"""The parts behind a monitor, and how they work together."""
+
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dccd.daemon import logs, sanitize
+from dccd.daemon.alerts import Outbox
+from dccd.daemon.health.heartbeat import Heartbeat
+from dccd.daemon.health.running import RunsUnderWay
+from dccd.daemon.logs import utc
+from dccd.daemon.records import Findings, JobRecord, Outcome, Transition, advance, announce, find_trouble
+from dccd.daemon.state import MetricsStore, close_store, has_one_user, open_store
+from dccd.disk import files, open_state_directory
+from dccd.errors import StorageError
+from dccd.exit_hooks import opened
+from dccd.forks import ForkLock
+from dccd.redact import hide_secrets
+from dccd.worker import Worker
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import AlertConfig
+    from dccd.daemon.health.settings import MonitorSettings
+
+logger: logging.Logger = logging.getLogger("dccd.daemon.health")
+_watchdog_logger: logging.Logger = logging.getLogger("dccd.daemon.watchdog")
+
+_DISK_RETRY_SECONDS: Final = 5.0
+
+
+class Engine:
+    """Log, store, outbox, heartbeat and background thread of a monitor, at work from construction to `close`."""
+
+    def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", settings: "MonitorSettings") -> None:
+        self.local_path: Path = _absolute(local_path)
+        self.settings = settings
+        self.alerts = alerts
+        self._closing = ForkLock()
+        self._undo = ExitStack()
+        self._secrets = ExitStack()
+        self._secrets.enter_context(hide_secrets(*alerts.secrets))
+        try:
+            self.store: MetricsStore = self._open_log_and_store()
+            self.runs: RunsUnderWay = RunsUnderWay(settings.clock)
+            source = alerts.source or socket.gethostname()
+            self.outbox: Outbox = Outbox(self.store, alerts, self.local_path, source, settings.clock, settings.session)
+            self._heartbeat = Heartbeat(alerts.heartbeat_url, self.outbox.beat)
+            self._worker = Worker(self._work, settings.clock)
+        except BaseException:
+            self._undo.close()
+            self._secrets.close()
+            raise
+        opened.add(self, self._deadline, self.close)
+        self._resume()
+
+    def record(self, key: str, outcome: Outcome, level: int = logging.WARNING) -> None:
+        """Record an outcome; whatever goes wrong is logged and ends here, as the job being watched comes first."""
+        with suppress(Exception):  # of a handler of the program's own, that raises
+            try:
+                now = round(self.settings.clock.time(), 3)
+                after = self.update({key: partial(advance, outcome=outcome, alerts=self.alerts, now=now)})
+            except Exception as error:  # noqa: BLE001 - its text may be anything
+                logger.error("an outcome of %s could not be recorded: %s", key, sanitize.describe(error))  # noqa: TRY400
+            else:
+                _log(key, outcome, after.get(key), level)
+
+    def update(self, changes: Mapping[str, Transition]) -> dict[str, JobRecord]:
+        """Commit changes, and wake the background thread where they leave it something to do."""
+        after = self.store.update(changes) if changes else {}
+        is_queued = len(after) < len(changes)  # by a signal handler within a commit; after it one knows what is owed
+        owed = self.outbox.is_on and (is_queued or any(record.owed for record in after.values()))
+        if owed or self.store.fault is not None:
+            self._worker.wake()
+        return after
+
+    def check(self) -> Findings:
+        """Look for trouble that no outcome tells of, commit and log it, and send a heartbeat."""
+        now = self.settings.clock.time()
+        findings = find_trouble(self.store.snapshot(), self.runs.started_at(), self.alerts, now)
+        self.update(findings.changes)
+        for key, incident in findings.opened:
+            _watchdog_logger.warning("%s: %s since %s", key, incident.kind, utc(incident.since))
+        # A process that is gone may have left notices owed.
+        if self._heartbeat.ask() or self.outbox.owes():
+            self._worker.wake()
+        return findings
+
+    def close(self, until: float) -> None:
+        """Send what is owed and take the log handler away, by a time of the monotonic clock; once."""
+        with self._closing:
+            if self not in opened:
+                return
+            opened.discard(self)
+            self.store.flush()
+            self.outbox.drain(until)
+            has_ended = self._worker.stop(max(0.1, until - self.settings.clock.monotonic()))
+            if (fault := self.store.fault) and has_one_user(self.store):
+                logger.error("records are lost with this process: %s", fault)
+            self.outbox.close()
+            self._undo.close()
+            if has_ended:  # a request left behind may still be logged, with its address
+                self._secrets.close()
+
+    def _open_log_and_store(self) -> MetricsStore:
+        settings = self.settings
+        directory = open_state_directory(self.local_path)
+        # The log first: the store may have to say that a file was damaged.
+        if settings.log_file != "off":
+            log = logs.attach(directory, form=settings.log_file, level=settings.log_level)
+            self._undo.callback(logs.detach, log)
+        store = open_store(self.local_path, fsync=settings.fsync, clock=settings.clock)
+        self._undo.callback(close_store, store, fsync=settings.fsync)
+        return store
+
+    def _resume(self) -> None:
+        """Take up what an earlier process left: incidents nobody was told of, notices still owed."""
+        if not self.outbox.is_on:
+            return
+        now = self.settings.clock.time()
+        untold = [
+            key
+            for key, record in self.store.snapshot().items()
+            if any(incident.notices == 0 for incident in record.incidents)
+        ]
+        if untold:
+            self.store.update({key: partial(announce, alerts=self.alerts, now=now) for key in untold})
+        if self.outbox.owes():
+            self._worker.wake()
+
+    def _work(self) -> float | None:
+        self._heartbeat.beat()
+        written = self.store.flush()
+        wait = self.outbox.deliver(window=self.alerts.group_window)
+        return wait if written else min(_DISK_RETRY_SECONDS, wait or _DISK_RETRY_SECONDS)
+
+    def _deadline(self) -> float:
+        return self.settings.clock.monotonic() + self.alerts.shutdown_timeout
+
+
+def _absolute(local_path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(local_path).expanduser().absolute()
+    except RuntimeError:
+        msg = f"{local_path} cannot be used: there is no home directory for it; give the whole path"
+    except OSError as error:
+        msg = f"{local_path} cannot be used: {files.describe(error)}"
+    raise StorageError(msg) from None
+
+
+def _log(key: str, outcome: Outcome, after: JobRecord | None, level: int) -> None:
+    if outcome.ok:
+        logger.debug("%s: %d rows", key, outcome.rows)
+    else:
+        error = outcome.error or "no error given"
+        streak = "" if after is None else f", {after.metrics.errors_count} in a row"
+        logger.log(level, "%s failed%s: %s", key, streak, error)

@@ -1,0 +1,33 @@
+"""A ping for an outside watcher, who notices when it stops."""
+
+import logging
+from collections.abc import Callable
+
+logger: logging.Logger = logging.getLogger("dccd.daemon.watchdog")
+
+
+class Heartbeat:
+    """Sends a ping to an address whenever it was asked for; `send` returns what went wrong, or None."""
+
+    def __init__(self, url: str | None, send: Callable[[str], str | None]) -> None:
+        self._url = url
+        self._send = send
+        self._is_due = False
+        self._fault: str | None = None
+
+    def ask(self) -> bool:
+        """Have the next `beat` send a ping; return whether there is an address to send it to."""
+        self._is_due = self._url is not None
+        return self._is_due
+
+    def beat(self) -> None:
+        """Send a ping if one was asked for, and log when that begins to fail and when it works again."""
+        if not self._is_due or self._url is None:
+            return
+        self._is_due = False
+        fault = self._send(self._url)
+        if fault is not None and self._fault is None:
+            logger.warning("the heartbeat was not taken (%s); it goes on with each check", fault)
+        elif fault is None and self._fault is not None:
+            logger.info("the heartbeat is taken again")
+        self._fault = fault

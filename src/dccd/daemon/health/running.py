@@ -1,0 +1,37 @@
+"""Which runs are under way in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dccd.clock import Clock
+from dccd.forks import renew_in_child
+
+
+class RunsUnderWay:
+    """Runs under way, and when each began."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._running: dict[object, tuple[str, float]] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget the runs of a parent: their threads are not in the child of a fork."""
+        self._running = {}
+
+    @contextmanager
+    def running(self, key: str) -> Iterator[None]:
+        """Count a run of a job as under way while the context lasts."""
+        token = object()
+        self._running[token] = (key, self._clock.time())
+        try:
+            yield
+        finally:
+            self._running.pop(token, None)
+
+    def started_at(self) -> dict[str, float]:
+        """Return when the oldest run under way of each job began, Unix seconds, by key."""
+        oldest: dict[str, float] = {}
+        for key, started in list(self._running.values()):
+            oldest[key] = min(started, oldest.get(key, started))
+        return oldest

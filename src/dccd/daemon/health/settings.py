@@ -1,0 +1,40 @@
+"""What a monitor needs beyond its two arguments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Self
+
+from dccd.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    import requests
+
+    from dccd.daemon.config import CollectorConfig
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """Settings of a monitor; `thresholds` has the failures in a row that open an incident, for jobs with their own."""
+
+    fsync: bool = True
+    log_level: str = "INFO"
+    log_file: Literal["text", "json", "off"] = "text"
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+    session: "requests.Session | None" = None
+    clock: Clock = SYSTEM_CLOCK
+
+    @classmethod
+    def of(cls, config: "CollectorConfig", session: "requests.Session | None", clock: Clock | None) -> Self:
+        """Return what a configuration says."""
+        return cls(
+            fsync=config.storage.fsync,
+            log_level=config.log.level,
+            log_file=config.log.file,
+            thresholds={
+                key: job.max_consecutive_errors
+                for key, job, _ in config.jobs_by_key()
+                if job.max_consecutive_errors is not None
+            },
+            session=session,
+            clock=clock or SYSTEM_CLOCK,
+        )

@@ -1,0 +1,18 @@
+"""What the daemon is made of under one configuration, what it is told, and what it tells systemd."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dccd._lazy import load_lazily
+from dccd.daemon.process.orders import Orders
+from dccd.daemon.process.systemd import Notifier
+
+if TYPE_CHECKING:
+    from dccd.daemon.process.runtime import Runtime
+
+__all__ = ["Notifier", "Orders", "Runtime"]
+
+_NAMES: Final = {".runtime": ("Runtime",)}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    return load_lazily(__name__, name, _NAMES)

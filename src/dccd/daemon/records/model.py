@@ -1,0 +1,319 @@
+"""What is known of a job, as frozen data.
+
+`JobMetrics` is what callers see. `JobRecord` is all that is kept: the metrics, the incidents that are open and the
+notices that are owed, so that one commit covers them together.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Event", "Expectation", "Incident", "JobMetrics", "JobRecord", "Notice", "Outcome", "job_key"]
+
+Event = Literal["firing", "repeat", "resolved"]
+
+
+def job_key(exchange: str, pair: str, timeframe: str | None = None) -> str:
+    """Return the key of a job: ``exchange/pair``, or ``exchange/pair@timeframe``.
+
+    Parameters
+    ----------
+    exchange, pair : str
+        What the job collects.
+    timeframe : str, optional
+        Set where a pair has more than one job.
+
+    Returns
+    -------
+    str
+        The key under which the job's record is kept.
+
+    Examples
+    --------
+    >>> job_key("binance", "BTC/USDT"), job_key("binance", "BTC/USDT", "1m")
+    ('binance/BTC/USDT', 'binance/BTC/USDT@1m')
+    """
+    return f"{exchange}/{pair}@{timeframe}" if timeframe else f"{exchange}/{pair}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """Metrics of one job; times are Unix seconds.
+
+    Parameters
+    ----------
+    last_run_at : float or None, optional
+        When the job last ended, well or not.
+    last_success_at : float or None, optional
+        When it last ended well.
+    rows_collected : int, optional
+        Rows of all its successful runs.
+    errors_count : int, optional
+        Failures in a row; a success makes it 0.
+    last_error : str or None, optional
+        The last failure as ``Type: message``, redacted and cut; kept after a success.
+    last_duration : float or None, optional
+        Seconds the last timed run took.
+    runs : int, optional
+        Runs recorded.
+    failures : int, optional
+        Failed runs recorded.
+    failing_since : float or None, optional
+        When the present streak of failures began; None while there is none.
+    newest_at : float or None, optional
+        Up to when the job has data, if it says so: for candles, the close of the newest.
+    rows_missing : int, optional
+        Rows that the last successful run should have found and did not, if it says so: for candles, gaps in what it
+        fetched.
+
+    Examples
+    --------
+    >>> from dccd.daemon.health import JobMetrics
+    >>> JobMetrics(rows_collected=215).rows_collected
+    215
+    """
+
+    last_run_at: float | None = None
+    last_success_at: float | None = None
+    rows_collected: int = 0
+    errors_count: int = 0
+    last_error: str | None = None
+    last_duration: float | None = None
+    runs: int = 0
+    failures: int = 0
+    failing_since: float | None = None
+    newest_at: float | None = None
+    rows_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether it succeeded.
+    rows : int, optional
+        Rows collected.
+    error : str or None, optional
+        What went wrong, as ``Type: message``.
+    duration : float or None, optional
+        Seconds it took.
+    max_consecutive_errors : int or None, optional
+        The job's own threshold; None for the general one.
+    newest_at : float or None, optional
+        Up to when the job has data, Unix seconds.
+    rows_missing : int, optional
+        Rows it should have found and did not.
+    """
+
+    ok: bool
+    rows: int = 0
+    error: str | None = None
+    duration: float | None = None
+    max_consecutive_errors: int | None = None
+    newest_at: float | None = None
+    rows_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How often a job should run, and how old its data may be.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between two runs.
+    grace : float
+        Seconds that a run may be late.
+    since : float
+        When this was first expected, Unix seconds: what counts while the job has never run.
+    max_age : float or None, optional
+        Seconds after which the newest data are old; None for never.
+    scheduled : bool, optional
+        Whether the scheduler expects it, so that it ends when the job leaves the configuration.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    every: float
+    grace: float
+    since: float
+    max_age: float | None = None
+    scheduled: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Trouble of one kind that is going on; it ends with the conditions that opened it.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the job.
+    kind : str
+        ``failing``: runs fail in a row. ``stale``: a run did not come. ``overrun``: a run does not end.
+        ``old data``: runs succeed and bring nothing new.
+    since : float
+        When the trouble began: the first failure of the streak, Unix seconds.
+    failures : int, optional
+        Failures since then.
+    successes : int, optional
+        Successes in a row since the last failure.
+    notices : int, optional
+        Notices owed so far; 0 while nobody was told because there was no destination.
+    noticed_at : float or None, optional
+        When the last of them was owed, Unix seconds.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    id: str
+    kind: str
+    since: float
+    failures: int = 0
+    successes: int = 0
+    notices: int = 0
+    noticed_at: float | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the destinations have to be told.
+
+    Parameters
+    ----------
+    incident : str
+        Identifier of the incident.
+    number : int
+        Its place among the notices of the incident, from 1.
+    event : str
+        ``firing``, ``repeat`` or ``resolved``.
+    at : float
+        When it became owed, Unix seconds.
+    kind : str
+        Kind of the incident.
+    since : float
+        When the trouble began, Unix seconds.
+    failures : int, optional
+        Failures since then.
+    error : str or None, optional
+        The last error.
+    last_success_at : float or None, optional
+        The last success before the trouble, Unix seconds.
+    newest_at : float or None, optional
+        Up to when the job had data, Unix seconds.
+    rows_missing : int, optional
+        Rows that are missing although the job works again.
+    removed : bool, optional
+        Whether the incident ended because the job is configured no more.
+    messages : mapping of str to str, optional
+        Destination to the identifier of the message it goes out in; written before the first try.
+    told : tuple of str, optional
+        Destinations that have it.
+    tries : mapping of str to int, optional
+        Destination to the rounds of delivery that failed.
+    next_try_at : mapping of str to float, optional
+        Destination to the time before which it is not to be tried, Unix seconds.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    incident: str
+    number: int
+    event: Event
+    at: float
+    kind: str
+    since: float
+    failures: int = 0
+    error: str | None = None
+    last_success_at: float | None = None
+    newest_at: float | None = None
+    rows_missing: int = 0
+    removed: bool = False
+    messages: Mapping[str, str] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    tries: Mapping[str, int] = field(default_factory=dict)
+    next_try_at: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Identifier within the job: the incident and the number."""
+        return f"{self.incident}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """All that is kept of a job.
+
+    Parameters
+    ----------
+    metrics : JobMetrics, optional
+        What callers see.
+    incidents : tuple of Incident, optional
+        Open incidents, at most one of a kind.
+    owed : tuple of Notice, optional
+        Notices that some destination has not got yet, oldest first.
+    expected : Expectation or None, optional
+        How often it should run; None where nobody said.
+    extra : mapping, optional
+        Fields of a newer dccd, kept as they are.
+    """
+
+    metrics: JobMetrics = field(default_factory=JobMetrics)
+    incidents: tuple[Incident, ...] = ()
+    owed: tuple[Notice, ...] = ()
+    expected: Expectation | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+Transition = Callable[[JobRecord], JobRecord | None]
+"""A pure function from a job's record to the next one; None drops the job. It may run again after a reload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a daemon says of itself; times are Unix seconds.
+
+    Parameters
+    ----------
+    pid : int
+        Its process.
+    version : str
+        Its version of dccd.
+    started_at, ticked_at : float
+        When it started, and when it last looked at its jobs.
+    state : str
+        ``running``, ``stopping`` or ``stopped``.
+    jobs : int, optional
+        How many jobs it has.
+    next_runs : mapping of str to float, optional
+        When each job runs next, by key.
+    persistence : str or None, optional
+        Why records are kept in memory only.
+    destinations : tuple of str, optional
+        Where alerts go, without what is secret.
+    address : str or None, optional
+        Where it serves metrics and the status page.
+    reloaded_at : float or None, optional
+        When it last took up a changed configuration.
+    alive : bool, optional
+        Whether the process is there; not from the file, but from the lock that it holds.
+    """
+
+    pid: int
+    version: str
+    started_at: float
+    ticked_at: float
+    state: Literal["running", "stopping", "stopped"]
+    jobs: int = 0
+    next_runs: Mapping[str, float] = field(default_factory=dict)
+    persistence: str | None = None
+    destinations: tuple[str, ...] = ()
+    address: str | None = None
+    reloaded_at: float | None = None
+    alive: bool = False

@@ -1,0 +1,199 @@
+"""What an outcome does to a job's record, and which notices it owes: pure functions of what they are given."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, JobRecord, Notice, Outcome
+
+if TYPE_CHECKING:
+    from dccd.daemon.config import AlertConfig
+
+
+def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record of a job after one more run."""
+    record = replace(record, metrics=_count(record.metrics, outcome, now))
+    for kind in ("stale", "overrun"):  # a run came, and it ended
+        record = _end(record, kind, alerts, now)
+    if not _data_is_old(record, now):
+        record = _end(record, "old data", alerts, now)
+    return _succeed(record, alerts, now) if outcome.ok else _fail(record, outcome, alerts, now)
+
+
+def check_deadlines(record: JobRecord, started_at: float | None, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record of a job after a look at the clock: what should have happened and did not."""
+    expected = record.expected
+    if expected is None:
+        return record
+    limit = expected.every + expected.grace
+    seen = expected.since if record.metrics.last_run_at is None else record.metrics.last_run_at
+    if started_at is not None:
+        if now - started_at > limit:
+            record = _open_or_remind(record, "overrun", started_at, alerts, now)
+    elif now - seen > limit:
+        record = _open_or_remind(record, "stale", seen, alerts, now)
+    # Of runs that fail or do not come their own incidents tell, and old data are no second reason to wake anybody.
+    runs_well = not record.metrics.errors_count and all(incident.kind == "old data" for incident in record.incidents)
+    if _data_is_old(record, now) and (runs_well or _open_incident(record, "old data") is not None):
+        record = _open_or_remind(record, "old data", _newest(record, expected) or seen, alerts, now)
+    return record
+
+
+def expect(record: JobRecord, expected: Expectation) -> JobRecord:
+    """Return the record with a new expectation; one that was there keeps its beginning."""
+    if record.expected is not None:
+        expected = replace(expected, since=record.expected.since, extra=record.expected.extra)
+    return record if record.expected == expected else replace(record, expected=expected)
+
+
+def retire(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record of a job that is configured no more: nothing is expected, its incidents are over."""
+    for incident in record.incidents:
+        record = _end(record, incident.kind, alerts, now, removed=True)
+    return replace(record, expected=None)
+
+
+def announce(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Return the record with a notice owed for each open incident of which nobody was told.
+
+    Such incidents opened while there was no destination. Nothing changes while there is none.
+    """
+    for incident in record.incidents:
+        if incident.notices == 0:
+            record = _owe(record, incident, "firing", alerts, now)
+    return record
+
+
+def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
+    duration = metrics.last_duration if outcome.duration is None else outcome.duration
+    metrics = replace(metrics, last_run_at=now, last_duration=duration, runs=metrics.runs + 1)
+    if outcome.newest_at is not None:
+        metrics = replace(metrics, newest_at=outcome.newest_at)
+    if outcome.ok:
+        return replace(
+            metrics,
+            last_success_at=now,
+            rows_collected=metrics.rows_collected + outcome.rows,
+            errors_count=0,
+            failing_since=None,
+            rows_missing=outcome.rows_missing,
+        )
+    return replace(
+        metrics,
+        errors_count=metrics.errors_count + 1,
+        failures=metrics.failures + 1,
+        last_error=outcome.error or metrics.last_error,
+        failing_since=now if metrics.failing_since is None else metrics.failing_since,
+    )
+
+
+def _fail(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
+    metrics = record.metrics
+    incident = _open_incident(record, "failing")
+    if incident is None:
+        if metrics.errors_count < (outcome.max_consecutive_errors or alerts.max_consecutive_errors):
+            return record
+        since = now if metrics.failing_since is None else metrics.failing_since
+        return _open_or_remind(record, "failing", since, alerts, now)
+    record = _with(record, replace(incident, failures=incident.failures + 1, successes=0))
+    return _open_or_remind(record, "failing", incident.since, alerts, now)
+
+
+def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
+    incident = _open_incident(record, "failing")
+    if incident is None:
+        return record
+    incident = replace(incident, successes=incident.successes + 1)
+    record = _with(record, incident)
+    return record if incident.successes < alerts.recovery_threshold else _end(record, "failing", alerts, now)
+
+
+def _open_or_remind(record: JobRecord, kind: str, since: float, alerts: "AlertConfig", now: float) -> JobRecord:
+    """Open an incident, or remind of the one that is open."""
+    incident = _open_incident(record, kind)
+    if incident is None:
+        metrics = record.metrics
+        name = f"{kind.replace(' ', '-')}-{int(now * 1000):x}-{metrics.runs:x}"
+        incident = Incident(name, kind, since, failures=metrics.errors_count if kind == "failing" else 0)
+        record = replace(record, incidents=(*record.incidents, incident))
+    if incident.notices == 0:
+        return _owe(record, incident, "firing", alerts, now)
+    if _is_repeat_due(record, incident, alerts, now):
+        return _owe(record, incident, "repeat", alerts, now)
+    return record
+
+
+def _end(record: JobRecord, kind: str, alerts: "AlertConfig", now: float, *, removed: bool = False) -> JobRecord:
+    incident = _open_incident(record, kind)
+    if incident is None:
+        return record
+    # Who has yet to hear that it began must not be told that it goes on.
+    begun = next((n for n in record.owed if n.incident == incident.id and n.event == "firing"), None)
+    if incident.notices and (alerts.send_resolved or begun is not None):
+        told = () if alerts.send_resolved or begun is None else begun.told
+        record = _owe(record, incident, "resolved", alerts, now, removed=removed, told=told)
+    return replace(record, incidents=tuple(other for other in record.incidents if other.id != incident.id))
+
+
+def _data_is_old(record: JobRecord, now: float) -> bool:
+    expected = record.expected
+    if expected is None or expected.max_age is None:
+        return False
+    newest_at = _newest(record, expected)
+    return newest_at is not None and now - newest_at > expected.max_age
+
+
+def _newest(record: JobRecord, expected: Expectation) -> float | None:
+    """Return up to when there are data; where a scheduler's job runs well and found none ever, when it was set up.
+
+    A series that is still being filled has rows, and the jobs of other programs need not say how old their data are.
+    """
+    metrics = record.metrics
+    if expected.scheduled and metrics.last_success_at is not None and not metrics.rows_collected:
+        return metrics.newest_at or expected.since
+    return metrics.newest_at
+
+
+def _open_incident(record: JobRecord, kind: str) -> Incident | None:
+    return next((incident for incident in record.incidents if incident.kind == kind), None)
+
+
+def _is_repeat_due(record: JobRecord, incident: Incident, alerts: "AlertConfig", now: float) -> bool:
+    if not alerts.repeat_interval or any(notice.incident == incident.id for notice in record.owed):
+        return False
+    return now - (incident.noticed_at or 0.0) >= alerts.repeat_interval
+
+
+def _owe(  # noqa: PLR0913 - keywords
+    record: JobRecord,
+    incident: Incident,
+    event: Event,
+    alerts: "AlertConfig",
+    now: float,
+    *,
+    removed: bool = False,
+    told: tuple[str, ...] = (),
+) -> JobRecord:
+    # A resolved notice is owed even without a destination: someone was told that the incident opened.
+    if not alerts.has_destination and event != "resolved":
+        return record
+    incident = replace(incident, notices=incident.notices + 1, noticed_at=now)
+    notice = Notice(
+        incident.id,
+        incident.notices,
+        event,
+        now,
+        incident.kind,
+        incident.since,
+        failures=incident.failures,
+        error=record.metrics.last_error,
+        last_success_at=None if event == "resolved" else record.metrics.last_success_at,
+        newest_at=record.metrics.newest_at,
+        rows_missing=record.metrics.rows_missing if event == "resolved" else 0,
+        removed=removed,
+        told=told,
+    )
+    return replace(_with(record, incident), owed=(*record.owed, notice))
+
+
+def _with(record: JobRecord, incident: Incident) -> JobRecord:
+    return replace(record, incidents=tuple(incident if i.id == incident.id else i for i in record.incidents))

@@ -1,0 +1,99 @@
+"""What belongs to no job: who asked for silence, and which destinations are gone."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from dccd.disk import STATE_DIRECTORY, check_format, file_lock, files
+from dccd.errors import StorageError
+
+ALERTS_FILE: Final = "alerts.json"
+_LOCK_TIMEOUT_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing is sent about a job for a while; it keeps counting."""
+
+    until: float
+    reason: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """The content of ``alerts.json``."""
+
+    silences: Mapping[str, Silence] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def silent(self, now: float) -> dict[str, Silence]:
+        """Return the silences that hold at a time."""
+        return {key: silence for key, silence in self.silences.items() if silence.until > now}
+
+
+def read_alert_state(local_path: Path) -> AlertState:
+    """Return the state of a data directory, with silences that are over; what cannot be read counts as absent."""
+    try:
+        return _parse((local_path / STATE_DIRECTORY / ALERTS_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return AlertState()
+
+
+def change_alert_state(local_path: Path, change: Callable[[AlertState], AlertState], now: float) -> AlertState:
+    """Apply a pure function to the state in one step, whatever other processes do, and return the new state.
+
+    Silences that are over at `now` are dropped, and a damaged file is set aside.
+    """
+    directory = local_path / STATE_DIRECTORY
+    path = directory / ALERTS_FILE
+    check_format(local_path)
+    if not directory.is_dir():
+        msg = f"{directory} does not exist: nothing was recorded there; check storage.local_path"
+        raise StorageError(msg)
+    try:
+        with file_lock(directory / f"{ALERTS_FILE}.lock", _LOCK_TIMEOUT_SECONDS):
+            files.remove_strays_of(path)
+            try:
+                state = _parse(path.read_bytes())
+            except FileNotFoundError:
+                state = AlertState()
+            except (ValueError, RecursionError):
+                files.set_aside(path, "corrupt", now)
+                state = AlertState()
+            state = change(state)
+            state = replace(state, silences=state.silent(now))
+            files.replace(path, _encode(state))
+    except OSError as error:
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise StorageError(msg) from None
+    return state
+
+
+def _parse(data: bytes) -> AlertState:
+    raw: Any = json.loads(data)
+    if not isinstance(raw, dict):
+        raise ValueError  # noqa: TRY004 - one kind of error for all that a file may hold
+    silences: Any = raw.pop("silences", {})
+    gone: Any = raw.pop("gone", {})
+    try:
+        return AlertState(
+            {str(key): _silence(**item) for key, item in silences.items()},
+            {str(key): str(reason) for key, reason in gone.items()},
+            raw,
+        )
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError from None
+
+
+def _silence(until: float, reason: str = "", **extra: object) -> Silence:
+    return Silence(float(until), str(reason), extra)
+
+
+def _encode(state: AlertState) -> bytes:
+    silences = {key: {"until": item.until, "reason": item.reason, **item.extra} for key, item in state.silences.items()}
+    body = {"silences": silences, "gone": dict(state.gone), **state.extra}
+    return f"{json.dumps(body, indent=1, allow_nan=False)}\n".encode("ascii")

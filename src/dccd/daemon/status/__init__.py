@@ -1,0 +1,18 @@
+"""What an operator sees of all jobs and of the daemon."""
+
+from dccd.daemon.status.assess import fault
+from dccd.daemon.status.overview import overview_of, read_overview
+from dccd.daemon.status.view import INCIDENT_KINDS, PRESENT, STATES, DaemonView, JobView, Overview, to_json
+
+__all__ = [
+    "INCIDENT_KINDS",
+    "PRESENT",
+    "STATES",
+    "DaemonView",
+    "JobView",
+    "Overview",
+    "fault",
+    "overview_of",
+    "read_overview",
+    "to_json",
+]

@@ -1,0 +1,33 @@
+"""Read what an operator sees, opening nothing for writing."""
+
+from typing import TYPE_CHECKING
+
+from dccd.daemon.alerts import destinations_of
+from dccd.daemon.state import read_alert_state, read_presence, read_records
+from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.view import Overview
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dccd.daemon.config import CollectorConfig
+    from dccd.daemon.records import JobRecord, Presence
+
+
+def read_overview(config: "CollectorConfig", now: float) -> Overview:
+    """Return what an operator sees, as the files tell it."""
+    path = config.storage.local_path
+    return overview_of(config, read_records(path), read_presence(path), now)
+
+
+def overview_of(
+    config: "CollectorConfig", records: "Mapping[str, JobRecord]", presence: "Presence | None", now: float
+) -> Overview:
+    """Return what an operator sees, as a daemon itself knows it, also where it cannot write."""
+    state = read_alert_state(config.storage.local_path)
+    return see(_place_of(config), records, state, presence, now)
+
+
+def _place_of(config: "CollectorConfig") -> Place:
+    timeframes = {key: job.timeframe for key, job, _ in config.jobs_by_key()}
+    return Place(str(config.storage.local_path), timeframes, destinations_of(config.alerts))

@@ -1,0 +1,23 @@
+"""Files that are whole or absent, locks, and the directory that dccd keeps beside the data."""
+
+from dccd.disk import files
+from dccd.disk.files import Signature
+from dccd.disk.locks import FileLock, file_lock, is_locked
+from dccd.disk.mounted_directory import MountedDirectory
+from dccd.disk.state_directory import STATE_DIRECTORY, check_format, make_directory, open_state_directory
+from dccd.disk.system import SYSTEM, System
+
+__all__ = [
+    "STATE_DIRECTORY",
+    "SYSTEM",
+    "FileLock",
+    "MountedDirectory",
+    "Signature",
+    "System",
+    "check_format",
+    "file_lock",
+    "files",
+    "is_locked",
+    "make_directory",
+    "open_state_directory",
+]

@@ -1,0 +1,204 @@
+"""Write files so that a reader sees the old content or the new one, never a part."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISLNK, S_ISREG
+from typing import Final, NamedTuple
+
+from dccd.disk.system import SYSTEM, System
+
+PRIVATE: Final = 0o600
+_TEMPORARY: Final = ".tmp"
+_STRAY_AFTER_SECONDS: Final = 3600.0
+_ADVICE: Final = {
+    errno.ENOSPC: "the disk is full: free space on it",
+    errno.EDQUOT: "the disk quota is used up: free space",
+    errno.EROFS: "the file system is read-only: mount it writable",
+    errno.EACCES: "permission denied: give this user access to it",
+    errno.EPERM: "permission denied: give this user access to it",
+    errno.ENOENT: "no such directory: create it, or mount its disk",
+    errno.EEXIST: "something else has its name: move it away",
+    errno.ENOTDIR: "a part of the path is a file: move it away",
+    errno.ELOOP: "symbolic links lead in a circle: mend them",
+    errno.ENAMETOOLONG: "the path is too long: choose a directory nearer to the root",
+    errno.ENODEV: "another disk is in its place: mount the one that was there",
+    errno.EIO: "the disk reports an I/O error: check it",
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
+}
+
+
+class Signature(NamedTuple):
+    """What changes when a file is replaced or written: inode, size, and time of change in nanoseconds."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def signature(path: Path | str, system: System = SYSTEM) -> Signature | None:
+    """Return the signature of a file, or None where there is none; raise `OSError` if something else is there."""
+    try:
+        stat = system.stat(path)
+    except FileNotFoundError:
+        return None
+    if not S_ISREG(stat.st_mode):  # a pipe would be waited for, a device replaced
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    return _signature(stat)
+
+
+def _signature(stat: os.stat_result) -> Signature:
+    return Signature(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def describe(error: OSError) -> str:
+    """Return what went wrong with a file and what to do about it, without its path."""
+    advice = _ADVICE.get(error.errno or 0)
+    return advice or f"{error.strerror or type(error).__name__}: see the system's log"
+
+
+def replace(
+    path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
+) -> Signature:
+    """Replace the whole content of a file in one step."""
+    return Replacement(path, data, fsync=fsync, mode=mode, system=system).publish()
+
+
+class Replacement:
+    """The new content of a file, written beside it and ready to take its place."""
+
+    def __init__(
+        self, path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
+    ) -> None:
+        self._system = system
+        self._target = _target(path, system)
+        self._temporary = _temporary(self._target)
+        try:
+            self.signature: Signature = self._write(data, mode or 0o666, fsync=fsync)
+        except BaseException:
+            self._discard()
+            raise
+
+    def publish(self) -> Signature:
+        """Put the new content in its place."""
+        try:
+            self._system.replace(self._temporary, self._target)
+        except BaseException as error:
+            # A network file system may do it and say that it failed; a signal handler may raise after it was done.
+            published = self.is_published()
+            if not published:
+                self._discard()
+            if not published or not isinstance(error, OSError):
+                raise
+        return self.signature
+
+    def is_published(self) -> bool:
+        """Whether the file is this one."""
+        with suppress(OSError):
+            return signature(self._target, self._system) == self.signature
+        return False
+
+    def _write(self, data: bytes, mode: int, *, fsync: bool) -> Signature:
+        system = self._system
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = system.open(self._temporary, flags, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[system.write(descriptor, view) :]
+            # The kernel's clock ticks in milliseconds, and inodes are used again: only this tells two writes apart.
+            now = time.time_ns()
+            with suppress(OSError):  # a file system without times of its own
+                system.utime(self._temporary, ns=(now, now))
+            if fsync:
+                system.fsync(descriptor)
+            return _signature(system.fstat(descriptor))
+        finally:
+            system.close(descriptor)
+
+    def _discard(self) -> None:
+        with suppress(OSError):
+            self._system.unlink(self._temporary)
+
+
+def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = True) -> Signature:
+    """Replace a file by what `write` puts into a temporary file beside it."""
+    target = _target(path, SYSTEM)
+    temporary = Path(_temporary(target))
+    try:
+        write(temporary)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            if fsync:
+                os.fsync(descriptor)
+            stat = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return _signature(stat)
+
+
+def _target(path: Path, system: System) -> str:
+    with suppress(FileNotFoundError):
+        if S_ISLNK(system.lstat(path).st_mode):
+            return os.path.realpath(path)
+    return str(path)
+
+
+def _temporary(target: str) -> str:
+    directory, name = os.path.split(target)
+    return os.path.join(directory, f".{name}.{os.getpid()}-{time.monotonic_ns():x}{_TEMPORARY}")
+
+
+def set_aside(path: Path, why: str, now: float) -> Path:
+    """Rename a file to ``{name}.{why}-{UTC time}`` and return its new path; never replace an older one.
+
+    Of a symbolic link it renames what the link points to.
+    """
+    path = Path(_target(path, SYSTEM))
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    for number in range(1, 1000):
+        aside = path.with_name(f"{path.name}.{why}-{stamp}" + (f"-{number}" if number > 1 else ""))
+        if os.path.lexists(aside):
+            continue
+        try:
+            os.link(path, aside)  # unlike a rename, a link never replaces what is there
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without hard links
+            os.rename(path, aside)
+            return aside
+        try:
+            os.unlink(path)
+        except OSError:
+            os.unlink(aside)
+            raise
+        return aside
+    msg = f"{path}: a thousand files are set aside already; move them away"
+    raise OSError(errno.EEXIST, msg)
+
+
+def remove_stray(directory: Path, now: float) -> None:
+    """Remove the temporary files that killed writers left an hour ago or earlier."""
+    with suppress(OSError):
+        for path in directory.glob(f".*{_TEMPORARY}"):
+            with suppress(OSError):
+                if now - path.stat().st_mtime > _STRAY_AFTER_SECONDS:
+                    path.unlink()
+
+
+def remove_strays_of(path: Path) -> None:
+    """Remove the temporary files that killed writers of a file left; the caller holds the lock of all its writers."""
+    target = Path(_target(path, SYSTEM))
+    with suppress(OSError):
+        for stray in list(target.parent.iterdir()):
+            if stray.name.startswith(f".{target.name}.") and stray.name.endswith(_TEMPORARY):
+                with suppress(OSError):
+                    stray.unlink()

@@ -1,0 +1,59 @@
+"""The directory for all that dccd keeps beside the data, and the number of its format."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dccd.disk import files
+from dccd.errors import StorageError
+
+STATE_DIRECTORY: Final = ".dccd"
+FORMAT_FILE: Final = "format"
+FORMAT: Final = 1
+"""The newest format known. A directory without the file has format 0: dccd 0.1.0 wrote it."""
+
+
+def make_directory(directory: Path) -> Path:
+    """Make a directory and its parents if need be; return it absolute, with symbolic links followed."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory.resolve()
+    except OSError as error:
+        msg = f"{directory} cannot be used: {files.describe(error)}"
+        raise StorageError(msg) from None
+    except ValueError:
+        msg = f"{str(directory)!r} cannot be used: a path has no null bytes"
+        raise StorageError(msg) from None
+
+
+def open_state_directory(local_path: Path) -> Path:
+    """Return the state directory below a data directory, made if need be and marked with the format of this dccd."""
+    is_marked = check_format(local_path)
+    directory = make_directory(local_path / STATE_DIRECTORY)
+    if not is_marked:
+        with suppress(OSError):  # of a full disk: the next one to open the directory writes it
+            files.replace(directory / FORMAT_FILE, f"{FORMAT}\n".encode("ascii"))
+    return directory
+
+
+def check_format(local_path: Path) -> bool:
+    """Return whether the directory has the newest format that this dccd knows; raise if it has a newer one.
+
+    A dccd that makes a newer format writes its own version behind the number, so that the error can name it.
+    """
+    path = local_path / STATE_DIRECTORY / FORMAT_FILE
+    try:
+        number, _, version = path.read_bytes().decode("ascii", "replace").strip().partition(" ")
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null byte: whoever makes the directory tells
+        return False
+    except OSError as error:
+        msg = f"{path} cannot be used: {files.describe(error)}"
+        raise StorageError(msg) from None
+    if not number.isdecimal():
+        msg = f"{path} holds no number: restore it, or remove it if dccd 0.1.0 or this version wrote the directory"
+        raise StorageError(msg)
+    if int(number) > FORMAT:
+        newer = f"dccd {version} or newer" if version else "the newer dccd that wrote it"
+        msg = f"{local_path} has format {number}, and this dccd knows formats up to {FORMAT}: use {newer}"
+        raise StorageError(msg)
+    return int(number) == FORMAT

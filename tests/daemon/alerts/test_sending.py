@@ -1,0 +1,239 @@
+"""Posting one message, with retries."""
+
+import re
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from email.utils import formatdate
+
+import pytest
+import requests
+
+from dccd.daemon.alerts.sending import NotSentError, Sender
+from dccd.http.attempts import make_session
+from dccd.testing import Answer, ManualClock, WebhookReceiver
+
+BODY = b'{"text": "hello"}'
+HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1"}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Return a clock that does not wait."""
+    return ManualClock()
+
+
+@pytest.fixture
+def sender(clock: ManualClock) -> Iterator[Sender]:
+    """Return a sender with a session of its own."""
+    with requests.Session() as session:
+        yield Sender(session, clock)
+
+
+def refusal(sender: Sender, url: str) -> NotSentError:
+    """Return the error that a post ends in."""
+    with pytest.raises(NotSentError) as caught:
+        sender.post(url, BODY, HEADERS)
+    return caught.value
+
+
+def test_a_body_arrives_as_it_was_given(receiver: WebhookReceiver, sender: Sender) -> None:
+    """To the byte, as signatures need it, with its headers."""
+    sender.post(receiver.url, BODY, HEADERS)
+    (message,) = receiver.messages
+    assert (message.body, message.headers["webhook-id"]) == (BODY, "msg_1")
+    assert message.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_is_one(receiver: WebhookReceiver, sender: Sender, clock: ManualClock, status: int) -> None:
+    """Services differ in how they say yes."""
+    receiver.answer(Answer(status, body=b"" if status == 204 else b"ok"))
+    sender.post(receiver.url, BODY, HEADERS)
+    assert (len(receiver.messages), clock.waits) == (1, ())
+
+
+def test_what_may_pass_is_tried_again_with_growing_random_waits(
+    receiver: WebhookReceiver, sender: Sender, clock: ManualClock
+) -> None:
+    """The same bytes under the same identifier."""
+    receiver.answer(500, 500, 200)
+    sender.post(receiver.url, BODY, HEADERS)
+    assert [(message.body, message.headers["webhook-id"]) for message in receiver.messages] == [(BODY, "msg_1")] * 3
+    first, second = clock.waits
+    assert 0 <= first <= 1
+    assert 0 <= second <= 2
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+def test_these_are_tried_again(receiver: WebhookReceiver, sender: Sender, status: int) -> None:
+    """They say: later."""
+    receiver.answer(status)
+    sender.post(receiver.url, BODY, HEADERS)
+    assert len(receiver.messages) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
+def test_these_are_not_tried_again(receiver: WebhookReceiver, sender: Sender, status: int) -> None:
+    """They say: never."""
+    receiver.answer(status)
+    error = refusal(sender, receiver.url)
+    assert not error.retryable
+    assert f"HTTP {status}" in str(error)
+    assert len(receiver.messages) == 1
+    assert error.gone == (status in {404, 410})
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(receiver: WebhookReceiver, sender: Sender, status: int) -> None:
+    """It may lead anywhere, and a body sent elsewhere is a leak."""
+    with WebhookReceiver() as elsewhere:
+        receiver.answer(Answer(status, headers={"Location": elsewhere.url}))
+        assert not refusal(sender, receiver.url).retryable
+        assert (len(receiver.messages), elsewhere.messages) == (1, ())
+
+
+@pytest.mark.parametrize("value", ["7", "7.0", formatdate(1_700_000_007, usegmt=True)])
+def test_the_server_says_how_long_to_wait(
+    receiver: WebhookReceiver, sender: Sender, clock: ManualClock, value: str
+) -> None:
+    """In seconds or as a date."""
+    receiver.answer(Answer(429, headers={"Retry-After": value}))
+    sender.post(receiver.url, BODY, HEADERS)
+    assert clock.waits == (7.0,)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "nan", "inf", "1e999", "Thu, 99 Foo 2023 99:99:99 GMT"])
+def test_a_wait_that_makes_no_sense_is_ours_to_choose(
+    receiver: WebhookReceiver, sender: Sender, clock: ManualClock, value: str
+) -> None:
+    """And no error."""
+    receiver.answer(Answer(503, headers={"Retry-After": value}))
+    sender.post(receiver.url, BODY, HEADERS)
+    (wait,) = clock.waits
+    assert 0 <= wait <= 1
+
+
+def test_a_connection_that_breaks_is_tried_again(receiver: WebhookReceiver, sender: Sender) -> None:
+    """A lost answer may mean a lost message; the receiver knows the second one by its identifier."""
+    receiver.answer(Answer(reset=True), Answer(reset=True))
+    sender.post(receiver.url, BODY, HEADERS)
+    assert len(receiver.messages) == 3
+
+
+def test_a_server_that_is_not_there_is_tried_again(sender: Sender, clock: ManualClock) -> None:
+    """It may be restarting."""
+    with WebhookReceiver() as gone:
+        url = gone.url
+    error = refusal(sender, url)
+    assert (error.retryable, str(error)) == (True, "ConnectionError: Connection refused")
+    assert len(clock.waits) == 4
+
+
+def test_five_tries_are_enough(receiver: WebhookReceiver, sender: Sender, clock: ManualClock) -> None:
+    """The error is that of the last one."""
+    receiver.answer(500, 500, 500, 500, 502, 200)
+    error = refusal(sender, receiver.url)
+    assert (error.retryable, str(error)) == (True, "HTTP 502 Bad Gateway")
+    assert len(receiver.messages) == 5
+    assert len(clock.waits) == 4
+
+
+def test_a_minute_is_enough(receiver: WebhookReceiver, sender: Sender, clock: ManualClock) -> None:
+    """A server that asks for more is asked again later, by another round."""
+    receiver.answer(*[Answer(429, headers={"Retry-After": "25"})] * 5)
+    assert refusal(sender, receiver.url).retryable
+    assert clock.waits == (25.0, 25.0)
+    receiver.clear()
+    receiver.answer(Answer(429, headers={"Retry-After": "3600"}))
+    refusal(sender, receiver.url)
+    assert (len(clock.waits), len(receiver.messages)) == (2, 1)
+
+
+def test_the_last_try_ends_with_the_minute(sender: Sender, clock: ManualClock) -> None:
+    """Each is given 15 s, or what is left of it."""
+    given: list[float] = []
+
+    def attempt(seconds: float) -> None:
+        given.append(seconds)
+        clock.advance(seconds)
+        reason = "no answer"
+        raise NotSentError(reason, retryable=True)
+
+    began = clock.monotonic()
+    with pytest.raises(NotSentError):
+        sender.persist(attempt)
+    assert given[:3] == [15.0] * 3
+    assert clock.monotonic() - began <= 60
+
+
+@pytest.mark.parametrize("answer", [Answer(delay=3600), Answer(body=b"x" * 100, drip=0.05)], ids=["silent", "dripping"])
+def test_a_server_that_hangs_is_left_in_time(receiver: WebhookReceiver, answer: Answer) -> None:
+    """One that is silent, and one that answers a byte at a time."""
+    receiver.answer(*[answer] * 5)
+    with make_session() as session:
+        sender = Sender(session)
+        began = time.monotonic()
+        sender.hurry(began + 0.3)
+        with suppress(NotSentError):
+            sender.post(receiver.url, BODY, HEADERS)
+        assert time.monotonic() - began < 2
+
+
+def test_hurry_cuts_the_waits_short_and_relax_takes_it_back(receiver: WebhookReceiver, clock: ManualClock) -> None:
+    """Somebody waits for the process to end."""
+    with requests.Session() as session:
+        sender = Sender(session, clock)
+        sender.hurry(clock.monotonic() + 3)
+        receiver.answer(Answer(503, headers={"Retry-After": "5"}))
+        refusal(sender, receiver.url)
+        assert (len(receiver.messages), clock.waits) == (1, ())
+        sender.relax()
+        receiver.answer(Answer(503, headers={"Retry-After": "5"}))
+        sender.post(receiver.url, BODY, HEADERS)
+        assert clock.waits == (5.0,)
+
+
+def test_hurry_reaches_a_wait_that_has_begun(receiver: WebhookReceiver) -> None:
+    """Though the server asked for 50 seconds."""
+    receiver.answer(Answer(503, headers={"Retry-After": "50"}))
+    ended: list[NotSentError] = []
+    with requests.Session() as session:
+        sender = Sender(session)
+
+        def post() -> None:
+            try:
+                sender.post(receiver.url, BODY, HEADERS)
+            except NotSentError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        assert receiver.wait_for(1)
+        sender.hurry(time.monotonic() + 0.2)
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("answer", [Answer(500), Answer(404), Answer(302), Answer(reset=True), None])
+def test_no_error_tells_the_address(receiver: WebhookReceiver, sender: Sender, answer: Answer | None) -> None:
+    """Neither its text nor its traceback."""
+    url = receiver.url
+    if answer is None:
+        receiver.close()
+    else:
+        receiver.answer(*[answer] * 5)
+    error = refusal(sender, url)
+    told = f"{error} {error!r} {error.args} " + "".join(traceback.format_exception(error))
+    assert "s3cret" not in told
+    assert error.__cause__ is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/s3cret", "http:///s3cret", "nothing://x/s3cret"])
+def test_an_address_that_is_none_is_refused_at_once(sender: Sender, clock: ManualClock, url: str) -> None:
+    """And not told either."""
+    error = refusal(sender, url)
+    assert (error.retryable, clock.waits) == (False, ())
+    assert not re.search("s3cret", "".join(traceback.format_exception(error)))

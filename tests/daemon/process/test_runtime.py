@@ -1,0 +1,78 @@
+"""What a daemon is made of, and what the next one takes over."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon.config import CollectorConfig, HistoJob, LogConfig, StorageConfig
+from dccd.daemon.process.runtime import Runtime
+
+DONE, NEW, CHANGED = "kraken/BTC/USD", "kraken/SOL/USD", "binance/BTC/USDT"
+
+
+def config(path: Path, *jobs: HistoJob) -> CollectorConfig:
+    """Return a configuration without a log file."""
+    return CollectorConfig(
+        storage=StorageConfig(local_path=path, fsync=False), log=LogConfig(file="off"), histo_jobs=jobs
+    )
+
+
+def generation(config: CollectorConfig) -> Runtime:
+    """Return one that is not started, so that it asks nobody for anything."""
+    return Runtime(config, 30.0, lambda _: None, SYSTEM_CLOCK)
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Iterator[Runtime]:
+    """Return a generation with three jobs, of which one never ran."""
+    made = generation(
+        config(
+            tmp_path,
+            HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD")),
+            HistoJob(exchange="binance", pairs=("BTC/USDT",)),
+        )
+    )
+    made.health.record_success("kraken", "BTC/USD", 1)
+    made.health.record_failure("binance", "BTC/USDT", error="no answer")
+    yield made
+    made.close(0.0)
+
+
+def test_a_job_whose_last_run_ended_is_settled(before: Runtime) -> None:
+    """Well or not; one that never ran is not."""
+    settled = before.settled()
+    assert set(settled) == {DONE, CHANGED}
+    assert settled[DONE] == (before.config.histo_jobs[0], before.next_runs()[DONE])
+
+
+def test_a_job_whose_run_is_under_way_is_not_settled(before: Runtime) -> None:
+    """It is broken off, so it has to run again."""
+    with before.health.watching(DONE):
+        assert set(before.settled()) == {CHANGED}
+    assert DONE in before.settled()
+
+
+def test_only_jobs_that_are_settled_and_the_same_are_spared(before: Runtime, tmp_path: Path) -> None:
+    """Also when another pair is listed with them; the others run at once."""
+    after = generation(
+        config(
+            tmp_path,
+            HistoJob(exchange="kraken", pairs=("BTC/USD", "SOL/USD")),
+            HistoJob(exchange="binance", pairs=("BTC/USDT",), base_url="http://127.0.0.1:9"),
+        )
+    )
+    settled = {key: (job, at.replace(year=at.year + 1)) for key, (job, at) in before.settled().items()}
+    at_once = after.next_runs()
+    after.spare(settled)
+    spared = after.next_runs()
+    after.close(0.0)
+    assert spared[DONE] == settled[DONE][1]
+    assert (spared[NEW], spared[CHANGED]) == (at_once[NEW], at_once[CHANGED])
+
+
+def test_a_run_that_waits_for_its_turn_is_not_settled(before: Runtime) -> None:
+    """The scheduler counts it as begun: it is due a candle later, and its last outcome is older than that."""
+    before.spare({DONE: (before.config.histo_jobs[0], before.next_runs()[DONE].replace(year=2100))})
+    assert set(before.settled()) == {CHANGED}
