@@ -19,8 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dccd._compat import override
 from dccd.daemon.config import CollectorConfig, HistoJob, StorageConfig
-from dccd.daemon.jobs.collector import Collector
-from dccd.daemon.jobs.tasks import JobResult, tasks_of
+from dccd.daemon.jobs import Collector, JobResult, tasks_of
 from dccd.testing import Answer, ManualClock
 from dccd.testing.market import binance_symbol
 from dccd.testing.server import LoopbackServer

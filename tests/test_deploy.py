@@ -18,7 +18,7 @@ from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
 from dccd.daemon.exporter.addresses import split_address
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.state.silences import AlertState
-from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.assess import Configured, see
 from dccd.daemon.status.view import DaemonView
 from dccd.units import parse_duration
 
@@ -163,7 +163,7 @@ def test_the_probes_of_the_pod_ask_for_what_there_is(tmp_path: Path) -> None:
     [listen] = [each["value"] for each in container()["env"] if each["name"] == "DCCD_SERVER__LISTEN"]
     assert split_address(listen) == ("0.0.0.0", port["containerPort"])
     daemon = DaemonView("running", 1, "0.1.0", 0.0, 0.0, persistence="the disk is full")
-    seen = replace(see(Place(str(tmp_path), {}, ()), {}, AlertState(), None, 0.0), daemon=daemon)
+    seen = replace(see(Configured(str(tmp_path), {}, ()), {}, AlertState(), None, 0.0), daemon=daemon)
     routes = Routes(lambda: seen, None)
     for name, status in {"startupProbe": 200, "livenessProbe": 200, "readinessProbe": 503}.items():
         asked = container()[name]["httpGet"]

@@ -12,7 +12,7 @@ import pytest
 
 from dccd.daemon.exporter import exposition
 from dccd.daemon.state.silences import AlertState
-from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.assess import Configured, see
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -20,7 +20,7 @@ DEPLOY = ROOT / "deploy"
 
 def exported() -> set[str]:
     """Return the names of the metrics that an exporter may have, as they are declared."""
-    text = exposition(see(Place("/data", {"kraken/BTC/USD": "1h"}, ()), {}, AlertState(), None, 0.0)).decode()
+    text = exposition(see(Configured("/data", {"kraken/BTC/USD": "1h"}, ()), {}, AlertState(), None, 0.0)).decode()
     return {name for name, _ in re.findall(r"^# TYPE (dccd_\w+) (\w+)$", text, re.MULTILINE)}
 
 

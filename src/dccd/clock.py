@@ -1,6 +1,6 @@
 """Time as an argument.
 
-Whatever needs the time takes a `Clock`, so that a test can hold it still or make it jump.
+Whatever needs the time takes a `Clock`, so that a test can stop it or make it jump.
 """
 
 import threading
@@ -13,13 +13,13 @@ __all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """Where a part of dccd gets its time from."""
+    """Tells the time, and waits."""
 
     def time(self) -> float:
-        """Return the wall time in Unix seconds; it may jump, backwards too."""
+        """Return the wall time in Unix seconds, which may jump, also backwards."""
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary point; they never go backwards."""
+        """Return seconds since an arbitrary point, which never go backwards."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait for an event, with a limit.
@@ -27,7 +27,7 @@ class Clock(Protocol):
         Parameters
         ----------
         event : threading.Event
-            Ends the waiting.
+            Ends the wait once it is set.
         seconds : float
             How long to wait at most.
 
@@ -59,12 +59,12 @@ class SystemClock(Clock):
 
     @override
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary point."""
+        """Return seconds since an arbitrary point."""
         return time.monotonic()
 
     @override
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Return as soon as `event` is set, else after `seconds`; say whether it is set."""
+        """Wait until `event` is set, `seconds` at most, and return whether it is set."""
         return event.wait(seconds)
 
 

@@ -5,13 +5,13 @@
     DccdError
     ├── ConfigError              a setting is missing, misspelt or out of bounds
     ├── StorageError             a directory or file cannot be used
-    ├── AlreadyRunningError      another daemon is at work on the directory
+    ├── AlreadyRunningError      another daemon uses the directory
     ├── MissingExtraError        an optional dependency is not installed
     └── SourceError              an exchange did not give candles
         ├── UnknownSourceError       no exchange of that name
-        ├── SourceRefusedError       it will answer the same tomorrow: symbol, permission, geo-block
-        └── SourceUnavailableError   it may work in a while: outage, network
-            └── RateLimitedError         it was asked too often
+        ├── SourceRefusedError       a retry will not help: symbol, permission, geo-block
+        └── SourceUnavailableError   a retry may help: outage, network
+            └── RateLimitedError         too many requests
 
 Each message says what happened, where, and what to do next, and never holds a secret.
 """
@@ -53,7 +53,7 @@ class StorageError(DccdError, OSError):
 
 
 class AlreadyRunningError(DccdError):
-    """Another daemon is at work on the directory."""
+    """Another daemon uses the directory."""
 
 
 class MissingExtraError(DccdError, ImportError):
@@ -69,22 +69,22 @@ class UnknownSourceError(SourceError):
 
 
 class SourceRefusedError(SourceError):
-    """The exchange refuses, and asking again will not help."""
+    """The exchange refuses the request, and a retry will not help."""
 
 
 class SourceUnavailableError(SourceError):
-    """The exchange cannot answer now, after all retries; asking later may help."""
+    """The exchange did not answer, in spite of all retries; a retry later may help."""
 
 
 class RateLimitedError(SourceUnavailableError):
-    """The exchange was asked too often; all jobs that ask it leave it alone for a while.
+    """The exchange got too many requests; all its jobs wait for a while.
 
     Parameters
     ----------
     message : str
         What happened.
     wait : float, optional
-        Seconds it asks to be left alone, if it says so.
+        Seconds that the exchange asks to wait; None if it does not say.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is open, so that the end of the process closes it."""
+"""Close what is open when the process ends."""
 
 import atexit
 import os
@@ -8,47 +8,40 @@ from typing import Final
 
 
 class Opened:
-    """Everything that has to be closed, with how to do that."""
+    """Objects that the end of the process has to close."""
 
     def __init__(self) -> None:
         self._items: dict[object, tuple[Callable[[], float], Callable[[float], None]]] = {}
         self._hooked_in: int | None = None
 
     def add(self, item: object, deadline: Callable[[], float], close: Callable[[float], None]) -> None:
-        """Take note of something that was opened."""
+        """Add an object; `close` gets what `deadline` returned, the monotonic time by which it has to end."""
         self._items[item] = (deadline, close)
         if self._hooked_in != os.getpid():
             self._hooked_in = os.getpid()
-            _hook_into_multiprocessing()
+            self._hook_into_multiprocessing()
 
     def discard(self, item: object) -> None:
-        """Take note that something is closed."""
+        """Remove an object that is closed."""
         self._items.pop(item, None)
 
     def __contains__(self, item: object) -> bool:
         return item in self._items
 
     def close_all(self) -> None:
-        """Close everything, within the longest of all bounds."""
+        """Close every open object; all deadlines start now, so it takes no longer than the longest of them."""
         for close, until in [(close, deadline()) for deadline, close in list(self._items.values())]:
             close(until)
 
+    def _hook_into_multiprocessing(self) -> None:
+        """Close at the end of a child of multiprocessing, which runs its own finalizers but not atexit."""
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing.util import Finalize  # noqa: PLC0415 - 10 ms, and loaded in such a child
+
+            Finalize(None, self.close_all, exitpriority=0)
+
 
 opened: Final = Opened()
-
-
-def close_all() -> None:
-    """Close every open monitor, all of them within the longest of their bounds."""
-    opened.close_all()
-
-
-def _hook_into_multiprocessing() -> None:
-    """Close at the end of a child of multiprocessing, which runs its finalizers and nothing of atexit."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415 - 10 ms, and loaded in such a child
-
-        Finalize(None, close_all, exitpriority=0)
-
-
+close_all: Final = opened.close_all
 atexit.register(close_all)

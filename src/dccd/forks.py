@@ -1,4 +1,4 @@
-"""What a child of `os.fork` makes anew: it has the locks of its parent, but not the threads that hold them."""
+"""Renew objects in the child of a fork, which has the locks of its parent but not the threads that hold them."""
 
 import os
 import threading
@@ -8,22 +8,22 @@ from weakref import WeakSet
 
 
 class Renewable(Protocol):
-    """Something with locks, threads or connections of its own."""
+    """Something with locks, threads or connections that a child of a fork cannot use."""
 
     def renew(self) -> None:
-        """Make it usable in the child of a fork."""
+        """Replace them in the child of a fork."""
         ...
 
 
-_all: Final[WeakSet[Renewable]] = WeakSet()
+_renewables: Final[WeakSet[Renewable]] = WeakSet()
 
 no_fork: Final = threading.RLock()
-"""Held by a thread in the background while it imports: a child forked in between could never import that module."""
+"""A background thread holds it while it imports: a child forked meanwhile could never import that module."""
 
 
 def renew_in_child(item: Renewable) -> None:
-    """Have something renewed in each child that is forked while it exists."""
-    _all.add(item)
+    """Call `renew` of an object first in each child that is forked while the object exists."""
+    _renewables.add(item)
 
 
 class ForkLock:
@@ -39,20 +39,20 @@ class ForkLock:
     """
 
     def __init__(self) -> None:
-        self.renew()
+        self._lock = threading.RLock()
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Free it."""
+        """Replace the lock by a free one."""
         self._lock = threading.RLock()
 
     def acquire(self, timeout: float = -1) -> bool:
-        """Wait for it."""
+        """Take the lock, waiting so many seconds at most or, with -1, without a limit; return whether it is taken."""
         return self._lock.acquire(timeout=timeout)
 
     def release(self) -> None:
-        """Give it back."""
-        with suppress(RuntimeError):  # the thread forked while it had it, and this is the child
+        """Release the lock."""
+        with suppress(RuntimeError):  # this is the child, forked while this thread held the lock
             self._lock.release()
 
     def __enter__(self) -> None:
@@ -64,7 +64,7 @@ class ForkLock:
 
 def _renew_all() -> None:
     no_fork.release()
-    for item in list(_all):
+    for item in list(_renewables):
         item.renew()
 
 

@@ -1,36 +1,35 @@
 """Hide secrets in text.
 
-The address of a webhook is a secret: who has it can post. Parts that hold one register it here, and every text that
-leaves the process through a log or an error message passes `redact`.
+The address of a webhook is a secret: whoever knows it can post. A part that holds a secret registers it here, and every
+text that leaves the process in a log or an error message passes `redact`.
 """
 
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["MASK", "hide_secrets", "mask_url", "redact"]
-
 MASK: Final = "***"
 
-# Addresses of services whose path alone lets anyone post, known or not to this process.
+# Addresses of services where the path alone lets anyone post, whether this process registered them or not.
 _KNOWN_WEBHOOKS: Final = re.compile(
     r"(?i)(https?://(?:hooks\.slack(?:-gov)?\.com/|(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/"
     r"|[\w.-]+\.webhook\.office\.com/|[\w.-]+\.logic\.azure\.com[:/]|[\w.-]+\.api\.powerplatform\.com[:/]))[^\s\"'<>\\)]+"
 )
 # user:password@ in an address.
 _USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
-_SHORTEST: Final = 6
-_AS_SENT: Final = "!#$%&'()*+,/:;=?@[]~"  # what HTTP libraries leave as it is in an address, all else is escaped
+_MIN_LENGTH: Final = 6
+_UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # HTTP libraries escape everything else in an address
 
-_lock: Final = threading.RLock()  # reentrant: a signal handler may close a monitor within a change
+_lock: Final = threading.RLock()  # reentrant: a signal handler may close a monitor while this thread holds it
 _secrets: Final[Counter[str]] = Counter()
 _pattern: re.Pattern[str] | None = None
 
 
 def mask_url(url: str) -> str:
-    """Return the scheme and the host of an address, the rest hidden.
+    """Return the scheme and host of an address of HTTP, and the scheme of any other, as Apprise has tokens for hosts.
 
     Examples
     --------
@@ -50,7 +49,7 @@ def mask_url(url: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return a text without the secrets it contains.
+    """Return a text with registered secrets, addresses of well-known webhooks and passwords in addresses masked.
 
     Examples
     --------
@@ -67,10 +66,11 @@ def redact(text: str) -> str:
 
 
 class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names its own
-    """Hide secrets in all that passes `redact` while the context lasts.
+    """Hide secrets in every text that passes `redact` while the context lasts.
 
-    Secrets registered twice stay hidden until both contexts have ended. A context that is dropped without being left
-    hides its secrets for good: nothing is done when it is collected, as that may happen within any line of any thread.
+    Path and query of an address are hidden on their own too, as HTTP libraries log them without the host. A secret
+    that two contexts registered stays hidden until both have ended. A context that is dropped without being left hides
+    its secrets for good: a finalizer could run within any line of any thread.
 
     Examples
     --------
@@ -83,10 +83,10 @@ class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names
         self._forms = [form for secret in secrets for form in _forms(secret)]
 
     def __enter__(self) -> None:
-        _change(self._forms, add=True)
+        _change(_secrets.update, self._forms)
 
     def __exit__(self, *_: object) -> None:
-        _change(self._forms, add=False)
+        _change(_secrets.subtract, self._forms)
 
 
 def _forms(secret: str) -> set[str]:
@@ -96,16 +96,13 @@ def _forms(secret: str) -> set[str]:
         tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
         forms |= {tail, tail.rstrip("/"), parts.path.rstrip("/"), parts.query, parts.password or ""}
     forms |= {unquote(form) for form in forms}
-    forms |= {quote(form, safe=_AS_SENT) for form in forms}
-    return {form for form in forms if len(form) >= _SHORTEST}
+    forms |= {quote(form, safe=_UNESCAPED) for form in forms}
+    return {form for form in forms if len(form) >= _MIN_LENGTH}
 
 
-def _change(forms: list[str], *, add: bool) -> None:
+def _change(count: Callable[[list[str]], None], forms: list[str]) -> None:
     global _pattern  # noqa: PLW0603 - one registry per process, like the root logger it serves
     with _lock:
-        if add:
-            _secrets.update(forms)
-        else:
-            _secrets.subtract(forms)
+        count(forms)
         live = sorted((form for form, count in list(_secrets.items()) if count > 0), key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, live)), re.IGNORECASE) if live else None

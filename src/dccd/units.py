@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["format_duration", "format_timeframe", "parse_duration", "parse_timeframe"]
 
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NUMBER_AND_UNIT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.ASCII)
 
 
@@ -42,7 +42,7 @@ def parse_duration(value: str | float) -> float:
         if match is None:
             msg = f"a duration is seconds or a number with s, m, h, d or w (30s, 10m, 4h, 2d), not {value!r}"
             raise ValueError(msg)
-        return float(match[1]) * _SECONDS[match[2] or "s"]
+        return float(match[1]) * _UNIT_SECONDS[match[2] or "s"]
     if isinstance(value, bool) or not math.isfinite(value) or value < 0:
         msg = f"a duration is zero or more seconds, not {value!r}"
         raise ValueError(msg)
@@ -70,7 +70,7 @@ def format_duration(seconds: float) -> str:
     left = max(0, round(seconds))
     parts = []
     for unit in "dhms":
-        count, left = divmod(left, _SECONDS[unit])
+        count, left = divmod(left, _UNIT_SECONDS[unit])
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
@@ -103,7 +103,7 @@ def parse_timeframe(value: str | int) -> int:
     if match is None or "." in match[1] or int(match[1]) == 0:
         msg = f"a timeframe is written 1m, 5m, 1h, 1d, 1w or in whole seconds, not {value!r}"
         raise ValueError(msg)
-    return int(match[1]) * _SECONDS[match[2] or "s"]
+    return int(match[1]) * _UNIT_SECONDS[match[2] or "s"]
 
 
 def format_timeframe(seconds: int) -> str:
@@ -124,5 +124,5 @@ def format_timeframe(seconds: int) -> str:
     >>> format_timeframe(3600), format_timeframe(5400), format_timeframe(604_800)
     ('1h', '90m', '1w')
     """
-    unit = next(unit for unit in "wdhms" if seconds % _SECONDS[unit] == 0)
-    return f"{seconds // _SECONDS[unit]}{unit}"
+    unit = next(unit for unit in "wdhms" if seconds % _UNIT_SECONDS[unit] == 0)
+    return f"{seconds // _UNIT_SECONDS[unit]}{unit}"

@@ -1,4 +1,4 @@
-"""A background thread that is there only once there is something to do."""
+"""A background thread that starts when there is something to do."""
 
 import logging
 import threading
@@ -10,27 +10,28 @@ from dccd.forks import renew_in_child
 
 logger: logging.Logger = logging.getLogger("dccd.daemon.worker")
 
-_LOOK_SECONDS: Final = 60.0
+_MAX_WAIT_SECONDS: Final = 60.0  # meanwhile another process may end a silence, or somebody set the clock
+_RETRY_SECONDS: Final = 60.0
 
 
 class Worker:
-    """Calls a function whenever it is woken, and again after the time that the function asks for."""
+    """Calls a function when woken, and again after the seconds that it returned; None waits until woken."""
 
     def __init__(self, work: Callable[[], float | None], clock: Clock) -> None:
         self._work = work
         self._clock = clock
         self._stopped = False
-        self.renew()
-        renew_in_child(self)
-
-    def renew(self) -> None:
-        """Take note that the thread is not in the child of a fork; the next call that wakes it starts another."""
         self._lock = threading.RLock()  # reentrant: a signal handler may record an outcome while one is recorded
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Drop the thread of the parent in the child of a fork, where the next `wake` starts one."""
+        self._lock, self._wake, self._thread = threading.RLock(), threading.Event(), None
 
     def wake(self) -> None:
-        """Have the work looked at soon; start the thread if need be."""
+        """Let the thread call the function now, and start the thread if there is none."""
         self._wake.set()
         with self._lock:
             if self._thread is not None or self._stopped:
@@ -38,12 +39,12 @@ class Worker:
             thread = threading.Thread(target=self._run, name="dccd-health", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # no more threads, or the interpreter is going down: closing does the work
+            except RuntimeError:  # too many threads, or the interpreter is ending: closing does the work
                 return
             self._thread = thread
 
     def stop(self, timeout: float) -> bool:
-        """End the thread once the work at hand is done."""
+        """End the thread after the call that runs now; return whether it ended within so many seconds."""
         with self._lock:
             self._stopped = True
             thread, self._thread = self._thread, None
@@ -59,10 +60,10 @@ class Worker:
             if delay is None:
                 self._wake.wait()
             else:
-                self._clock.wait(self._wake, min(delay, _LOOK_SECONDS))
+                self._clock.wait(self._wake, min(delay, _MAX_WAIT_SECONDS))
             self._wake.clear()
             try:
                 delay = self._work()
             except Exception:
-                logger.exception("background work failed; it is tried again in a minute")
-                delay = 60.0
+                logger.exception("background work failed; retrying in %g s", _RETRY_SECONDS)
+                delay = _RETRY_SECONDS

@@ -13,7 +13,7 @@ from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Reply
 from dccd.daemon.records.model import Incident, JobMetrics, JobRecord
 from dccd.daemon.state.silences import AlertState
-from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.assess import Configured, see
 
 NOW = 1_700_000_000.0
 ATTACK = "E: <script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></td></table>"
@@ -28,7 +28,7 @@ SPANS = [
 def routes(error: str = ATTACK) -> Routes:
     """Return the answers of a daemon with a job in trouble."""
     failing = JobRecord(JobMetrics(NOW - 5, NOW - 900, 50, 3, error), (Incident("i", "failing", NOW - 60, 3),))
-    place = Place("/data/<b>", {"kraken/BTC/USD": "1h", "kraken/ETH/USD": "1h"}, ())
+    place = Configured("/data/<b>", {"kraken/BTC/USD": "1h", "kraken/ETH/USD": "1h"}, ())
     seen = see(place, {"kraken/BTC/USD": failing}, AlertState(), None, NOW)
     return Routes(lambda: seen, lambda: SPANS)
 

@@ -345,7 +345,7 @@ def test_a_stop_ends_paging_and_retrying(source_of: Open, exchange: LoopbackExch
     stop.set()
     assert list(pages) == []
     exchange.fail()
-    with pytest.raises(SourceUnavailableError, match="kraken: stopped before it was asked"):
+    with pytest.raises(SourceUnavailableError, match="kraken: stopped before the request"):
         _all(source_of("kraken", stop=stop), "BTC/USD", HOURS - HOUR, HOURS)
 
 

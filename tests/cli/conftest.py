@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.command import Command
+from tests.cli.home import Home
 
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.health import HealthMonitor
@@ -42,3 +43,9 @@ def exchange() -> Iterator[LoopbackExchange]:
     """Return an exchange that serves."""
     with LoopbackExchange() as serving:
         yield serving
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Return an empty home."""
+    return Home(tmp_path)

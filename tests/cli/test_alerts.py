@@ -98,7 +98,7 @@ def test_a_test_alert_without_a_destination_says_how_to_set_one(dccd: Command) -
 def test_a_silenced_job_says_so_in_the_status_and_counts_on(dccd: Command, data: Path) -> None:
     """Until the silence is ended."""
     code, out, _ = dccd("silence", KEY, "--for", "2h", "--reason", "upgrade of the line")
-    assert (code, out) == (0, f"{KEY} is silenced for 2h; it keeps counting\n")
+    assert (code, out) == (0, f"{KEY} is silenced for 2h; its failures are still counted\n")
     assert state_of(dccd("status")[1]) == "ALERTED,SILENCED"
     assert state_of(dccd("status")[1], "kraken/ETH/USD") == "OK"
     code, out, _ = dccd("silences")
@@ -109,8 +109,8 @@ def test_a_silenced_job_says_so_in_the_status_and_counts_on(dccd: Command, data:
     with HealthMonitor(data, AlertConfig()) as monitor:
         monitor.record_failure("kraken", "BTC/USD")
     assert read_metrics(data)[KEY].errors_count == 4
-    assert dccd("unsilence", KEY)[:2] == (0, f"{KEY} is silenced no more\n")
-    assert dccd("silences")[:2] == (0, "nothing is silenced\n")
+    assert dccd("unsilence", KEY)[:2] == (0, f"the silence of {KEY} is over\n")
+    assert dccd("silences")[:2] == (0, "no job is silenced\n")
     assert state_of(dccd("status")[1]) == "ALERTED"
 
 
@@ -141,7 +141,7 @@ def test_a_job_that_is_not_known_is_an_error_that_names_those_that_are(
     code, out, err = dccd(*command)
     assert (code, out) == (1, "")
     (line,) = err.splitlines()
-    assert line.startswith("dccd: no job 'krakn/BTC/USD'")
+    assert line.startswith(f"dccd: {data} has no record of 'krakn/BTC/USD'; it has: ")
     assert KEY in line
     assert set(read_metrics(data)) == {KEY, "kraken/ETH/USD"}
 
@@ -150,7 +150,7 @@ def test_a_silence_that_is_not_there_cannot_be_ended(dccd: Command) -> None:
     """The line says where to look."""
     code, out, err = dccd("unsilence", KEY)
     assert (code, out) == (1, "")
-    assert err == f"dccd: {KEY} is not silenced; dccd silences lists what is\n"
+    assert err == f"dccd: {KEY} is not silenced; dccd silences lists the jobs that are\n"
 
 
 def test_a_forgotten_job_is_gone_from_the_status(dccd: Command, data: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_record_that_could_not_be_dropped_is_not_said_to_be(
     with file_lock(data / ".dccd" / "metrics.json.lock", 1):
         code, out, err = dccd("forget", KEY)
     assert (code, out) == (1, "")
-    assert f"dccd: {KEY} is not forgotten: another process holds the lock" in err
+    assert f"dccd: {KEY} was not forgotten: another process holds the lock" in err
     assert KEY in read_metrics(data)
 
 
@@ -194,7 +194,7 @@ def test_a_directory_without_records_is_no_reason_for_a_traceback(
     (tmp_path / "dccd.toml").write_text('[storage]\nlocal_path = "nowhere"\n')
     code, out, err = dccd(*command)
     if command == ("silences",):
-        assert (code, out, err) == (0, "nothing is silenced\n", "")
+        assert (code, out, err) == (0, "no job is silenced\n", "")
     else:
         assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert not (tmp_path / "nowhere").exists()

@@ -109,7 +109,7 @@ def test_series_are_chosen_by_name(config: CollectorConfig) -> None:
     said = Said()
     assert said.gaps(config, Wanted(pair="ETH/USDT"))
     assert said.out == ["no gaps in 1 series"]
-    with pytest.raises(DccdError, match="there are: made-up BTC/USDT 1m, made-up ETH/USDT 1m"):
+    with pytest.raises(DccdError, match="it has: made-up BTC/USDT 1m, made-up ETH/USDT 1m"):
         said.gaps(config, Wanted(timeframe="1h"))
 
 

@@ -165,7 +165,7 @@ def test_a_start_that_waits_can_be_stopped(place: Place) -> None:
     """And so it never becomes one that collects."""
     (place.data / ".dccd").mkdir(parents=True)
     with Claim(place.data) as claim:
-        claim.say(Presence(1, "1", 1.0, 1.0, "running"))
+        claim.report(Presence(1, "1", 1.0, 1.0, "running"))
         waiting = place.start("--wait")
         waiting.read_until("waiting")
         assert waiting.end() == 0
@@ -237,13 +237,13 @@ def test_a_configuration_that_cannot_be_used_is_refused(place: Place, change: di
 
 
 def test_an_exchange_that_hangs_does_not_hold_the_end(place: Place, exchange: LoopbackExchange) -> None:
-    """What is left behind is said, and the exit code is that of an orderly end; nor does it hold a reload."""
+    """A run that is abandoned is reported, and the exit code is that of an orderly end; nor does it hold a reload."""
     place.write("BTC/USDT", more='[alerts]\nshutdown_timeout = "1s"\n')
     exchange.hang()
     daemon = place.start()
     until(lambda: exchange.requests)
     assert daemon.end() == 0
-    (line,) = (line for line in daemon.lines if "left behind" in line)
+    (line,) = (line for line in daemon.lines if "abandoned" in line)
     assert "binance/BTC/USDT" in line
     seen = read_presence(place.data)
     assert seen is not None

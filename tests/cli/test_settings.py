@@ -23,7 +23,7 @@ def test_an_existing_file_is_left_alone(dccd: Command, tmp_path: Path) -> None:
     """Also one that is no configuration."""
     (tmp_path / "dccd.toml").write_text("precious")
     code, _, said = dccd("init")
-    assert (code, said) == (1, "dccd: dccd.toml exists and is left as it is: move it away, or name another file\n")
+    assert (code, said) == (1, "dccd: dccd.toml exists and was not changed: move it away, or name another file\n")
     assert (tmp_path / "dccd.toml").read_text() == "precious"
     assert dccd("init", "other.toml")[0] == 0
     assert dccd("init", "missing/dccd.toml")[0] == 1

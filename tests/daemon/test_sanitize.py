@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dccd._compat import override
-from dccd.daemon.sanitize import count, describe, number
+from dccd.daemon.sanitize import describe, to_row_count, to_seconds
 from dccd.redact import hide_secrets
 
 
@@ -40,18 +40,18 @@ class Like:
 @pytest.mark.parametrize(("rows", "counted"), [(0, 0), (7, 7), (True, 1), (2**53, 2**53), (Like(), 12)])
 def test_a_number_of_rows_is_taken_as_it_is(rows: object, counted: int, caplog: pytest.LogCaptureFixture) -> None:
     """Without a word."""
-    assert count(rows, "a") == counted
-    assert type(count(rows, "a")) is int
+    assert to_row_count(rows, "a") == counted
+    assert type(to_row_count(rows, "a")) is int
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("rows", [-1, None, "7", 7.0, float("nan"), [1, 2], Odd(), object(), 2**53 + 1, 10**4000])
 def test_rows_that_are_no_number_count_as_none(rows: object, caplog: pytest.LogCaptureFixture) -> None:
     """With a WARNING that names the job and what it was, not its content."""
-    assert count(rows, "kraken/BTC/USD") == 0
+    assert to_row_count(rows, "kraken/BTC/USD") == 0
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == f"kraken/BTC/USD: rows is no count ({type(rows).__name__}); taken as 0"
+    assert record.getMessage() == f"kraken/BTC/USD: rows is not a number of rows ({type(rows).__name__}); recorded as 0"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_seconds_are_kept_to_the_millisecond(
     value: object, seconds: float | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A clock that went backwards makes a duration of none."""
-    assert number(value, "duration", "a") == seconds
+    assert to_seconds(value, "duration", "a") == seconds
     assert caplog.records == []
 
 
@@ -80,10 +80,10 @@ def test_seconds_are_kept_to_the_millisecond(
 )
 def test_seconds_that_are_no_number_are_unknown(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     """With a WARNING that names the job and what is meant."""
-    assert number(value, "newest_at", "kraken/BTC/USD") is None
+    assert to_seconds(value, "newest_at", "kraken/BTC/USD") is None
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == "kraken/BTC/USD: newest_at is no number of seconds; ignored"
+    assert record.getMessage() == "kraken/BTC/USD: newest_at is not a number of seconds; ignored"
 
 
 @pytest.mark.parametrize(

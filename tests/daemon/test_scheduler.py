@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from apscheduler import events
 from apscheduler.schedulers.background import BackgroundScheduler
+from tests.daemon.jobs.flat import NAME, Flat, configured, own, registered
 
 from dccd._compat import override
-from dccd.candles import Candle, CandleStore, Series, register_source, unregister_source
+from dccd.candles import Candle, CandleStore, Series
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
 from dccd.daemon.jobs.collector import Collector
@@ -20,46 +21,15 @@ from dccd.daemon.jobs.reschedule import DueAtOnce, make_due
 from dccd.daemon.jobs.tasks import Task, tasks_of
 from dccd.daemon.scheduler import _Events, build_histo_scheduler, run_histo_job, run_once
 from dccd.daemon.state.store import read_records
-from dccd.errors import RateLimitedError, SourceRefusedError
+from dccd.errors import SourceRefusedError
 from dccd.testing import Answer, LoopbackExchange, ManualClock
-from dccd.units import parse_timeframe
-
-NAME = "made-up"
-
-
-class Flat:
-    """A source of ours: candles of one price, or trouble."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.came = threading.Event()
-        self.closed = 0
-        self.trouble: dict[str, BaseException] = {}
-        self.hold: threading.Event | None = None
-
-    def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[Sequence[Candle]]:
-        """Yield one page."""
-        self.asked.append((pair, timeframe))
-        self.came.set()
-        if self.hold is not None:
-            self.hold.wait(20)
-        if pair in self.trouble:
-            raise self.trouble[pair]
-        step = parse_timeframe(timeframe) * 1000
-        yield [(time, 1.0, 1.0, 1.0, 1.0, 0.0) for time in range(since - since % -step, until, step)]
-
-    def close(self) -> None:
-        """Count."""
-        self.closed += 1
 
 
 @pytest.fixture
 def source() -> Iterator[Flat]:
-    """Register a source of ours."""
-    made = Flat()
-    register_source(NAME, lambda _: made)
-    yield made
-    unregister_source(NAME)
+    """Return the source of the made-up exchange."""
+    with registered(Flat()) as made:
+        yield made
 
 
 @pytest.fixture
@@ -67,16 +37,6 @@ def exchange() -> Iterator[LoopbackExchange]:
     """Return an exchange that serves."""
     with LoopbackExchange() as serving:
         yield serving
-
-
-def configured(path: Path, *jobs: HistoJob) -> CollectorConfig:
-    """Return a configuration of jobs."""
-    return CollectorConfig(storage=StorageConfig(local_path=path, fsync=False), histo_jobs=jobs)
-
-
-def own(*pairs: str, timeframe: str = "1m") -> HistoJob:
-    """Return a job of our own source."""
-    return HistoJob(exchange=NAME, pairs=pairs or ("A/B",), timeframe=timeframe)
 
 
 def test_a_pair_that_fails_stops_no_other(tmp_path: Path, exchange: LoopbackExchange) -> None:
@@ -327,7 +287,7 @@ def test_fifty_pairs_due_together_all_run(tmp_path: Path, source: Flat) -> None:
 def test_a_run_that_hangs_is_said_once_and_alerted_as_overrun(
     tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each tick that it misses is left out; APScheduler itself only sends an event."""
+    """Each tick that it misses is skipped; APScheduler itself only sends an event."""
     source.hold, skipped, clock = threading.Event(), threading.Semaphore(0), ManualClock(1_800_000_000)
     config = configured(tmp_path, own(timeframe="1s"))
     with HealthMonitor.from_config(config, clock=clock) as health:
@@ -343,28 +303,28 @@ def test_a_run_that_hangs_is_said_once_and_alerted_as_overrun(
         source.hold.set()
         scheduler.shutdown()
     assert incident.kind == "overrun"
-    assert [record.message for record in caplog.records if "left out" in record.message] == [
-        f"{NAME}/A/B was due again before its last run ended; such runs are left out"
+    assert [record.message for record in caplog.records if "skipped" in record.message] == [
+        f"{NAME}/A/B was due again before its last run ended; such runs are skipped"
     ]
     assert not [record for record in caplog.records if record.name.startswith("apscheduler")]
 
 
-def test_a_run_that_ends_while_another_is_left_out_disturbs_nothing(
+def test_a_run_that_ends_while_another_is_skipped_disturbs_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Runs end in threads of their own, and the scheduler goes through those that it left out."""
+    """Runs end in threads of their own, and the scheduler goes through those that it skipped."""
     config = configured(tmp_path, own(), HistoJob(exchange="kraken", pairs=("A/B",)))
 
     class Ending(dict[str, Task]):
         @override
         def __getitem__(self, key: str) -> Task:
-            told._ended(events.JobExecutionEvent(events.EVENT_JOB_EXECUTED, key, "", datetime.now(UTC)))
+            told._on_end(events.JobExecutionEvent(events.EVENT_JOB_EXECUTED, key, "", datetime.now(UTC)))
             return super().__getitem__(key)
 
     tasks = Ending({task.key: task for task in tasks_of(config)})
     told = _Events(BackgroundScheduler(), Collector(config), tasks, DueAtOnce(lambda _: None, 1.0))
     for key in tasks:
-        told._skipped(events.JobSubmissionEvent(events.EVENT_JOB_MAX_INSTANCES, key, "", []))
+        told._on_skip(events.JobSubmissionEvent(events.EVENT_JOB_MAX_INSTANCES, key, "", []))
     assert [record.message.split()[0] for record in caplog.records] == list(tasks)
 
 
@@ -393,26 +353,22 @@ def test_series_with_much_to_fetch_take_turns(tmp_path: Path) -> None:
                 clock.advance(20)  # more than a turn of 15 s
                 yield [(time, 1.0, 1.0, 1.0, 1.0, 0.0) for time in range(start, min(until, start + 6_000_000), 60_000)]
 
-    register_source(NAME, lambda _: Slow())
     config = configured(tmp_path, own("A/B", "C/D"))
-    try:
-        with HealthMonitor.from_config(config, clock=clock) as health:
-            scheduler = build_histo_scheduler(config, health, clock=clock)
-            left = {f"{NAME}/A/B", f"{NAME}/C/D"}
+    with registered(Slow()), HealthMonitor.from_config(config, clock=clock) as health:
+        scheduler = build_histo_scheduler(config, health, clock=clock)
+        left = {f"{NAME}/A/B", f"{NAME}/C/D"}
 
-            def on_end(event: Any) -> None:
-                if event.retval.complete:
-                    left.discard(event.job_id)
-                    if not left:
-                        done.set()
+        def on_end(event: Any) -> None:
+            if event.retval.complete:
+                left.discard(event.job_id)
+                if not left:
+                    done.set()
 
-            scheduler.add_listener(on_end, events.EVENT_JOB_EXECUTED)
-            scheduler.start()
-            assert done.wait(30)
-            scheduler.shutdown()
-            metrics = health.get_metrics()[f"{NAME}/A/B"]
-    finally:
-        unregister_source(NAME)
+        scheduler.add_listener(on_end, events.EVENT_JOB_EXECUTED)
+        scheduler.start()
+        assert done.wait(30)
+        scheduler.shutdown()
+        metrics = health.get_metrics()[f"{NAME}/A/B"]
     assert order[:4] == ["A/B", "C/D", "A/B", "C/D"]
     assert metrics.rows_collected == CandleStore(tmp_path).read(Series(NAME, "A/B", "1m")).num_rows >= 500
     assert metrics.runs >= 5
@@ -432,8 +388,7 @@ def test_a_scheduler_shut_down_while_series_take_turns_ends(tmp_path: Path) -> N
             clock.advance(60)  # more than a turn
             yield [(since - since % -60_000, 1.0, 1.0, 1.0, 1.0, 0.0)]
 
-    register_source(NAME, lambda _: Held())
-    try:
+    with registered(Held()):
         scheduler = build_histo_scheduler(configured(tmp_path, own()), clock=clock)
         scheduler.start()
         assert begun.wait(30)
@@ -444,8 +399,6 @@ def test_a_scheduler_shut_down_while_series_take_turns_ends(tmp_path: Path) -> N
         go_on.set()
         ending.join(30)
         assert not ending.is_alive()
-    finally:
-        unregister_source(NAME)
     assert CandleStore(tmp_path).read(Series(NAME, "A/B", "1m")).num_rows == 1
 
 
@@ -485,88 +438,6 @@ def test_runs_that_wait_for_their_turn_when_it_is_to_stop_ask_nobody(tmp_path: P
         assert health.get_metrics() == {}
     assert [(result.ok, result.error) for result in results] == [(False, "stopped before it ended")] * 2
     assert source.asked == []
-
-
-def runs(collector: Collector, config: CollectorConfig, seconds: float | None = None) -> list[bool]:
-    """Run each task once; return which ended well."""
-    return [collector.run(task, seconds).ok for task in tasks_of(config)]
-
-
-def test_a_job_refused_for_good_is_said_once_and_asked_once_an_hour(
-    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It counts as failing at every tick, so that its incident opens and stays open; the others go on."""
-    clock = ManualClock(1_800_000_000)
-    source.trouble["A/B"] = SourceRefusedError("no such pair")
-    config = configured(tmp_path, own("A/B", "C/D"), HistoJob(exchange="krakn", pairs=("E/F",)))
-    with HealthMonitor.from_config(config, clock=clock) as health, caplog.at_level(logging.WARNING):
-        collector = Collector(config, health, clock=clock)
-        for _ in range(70):
-            assert runs(collector, config, 30.0) == [False, True, False]
-            clock.advance(60)
-        asked, metrics = [pair for pair, _ in source.asked].count("A/B"), health.get_metrics()
-        del source.trouble["A/B"]
-        clock.advance(3600)
-        assert runs(collector, config, 30.0) == [True, True, False]
-        collector.close()
-    assert asked == 2
-    assert [metrics[f"{NAME}/A/B"].errors_count, metrics["krakn/E/F"].errors_count] == [70, 70]
-    assert metrics[f"{NAME}/A/B"].last_error == "SourceRefusedError: no such pair"
-    assert [record.message for record in caplog.records] == [
-        f"{NAME}/A/B is refused, and asked for again every 1h: no such pair",
-        "krakn/E/F is refused, and asked for again every 1h: no exchange is named 'krakn'; did you mean 'kraken'?",
-    ]
-
-
-def test_an_exchange_asked_too_often_is_left_alone_by_all_its_jobs(
-    tmp_path: Path, source: Flat, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is said once; a short rest is waited for, in a long one the jobs fail without asking."""
-    clock = ManualClock(1_800_000_000)
-    config = configured(tmp_path, own("A/B", "C/D", "E/F"))
-    with HealthMonitor.from_config(config, clock=clock) as health, caplog.at_level(logging.INFO, "dccd"):
-        collector = Collector(config, health, clock=clock)
-        source.trouble["A/B"] = RateLimitedError("slow down", 600)
-        assert runs(collector, config) == [False, False, False]
-        assert runs(collector, config) == [False, False, False]
-        assert source.asked == [("A/B", "1m")]
-        error = health.get_metrics()[f"{NAME}/C/D"].last_error
-        source.trouble.clear()
-        clock.advance(590)
-        assert runs(collector, config) == [True, True, True]
-        assert clock.waits == (10.0,)
-        collector.close()
-    assert error == f"SourceUnavailableError: {NAME} is left alone until 2027-01-15T08:10:00Z: slow down"
-    said = [record.message for record in caplog.records if record.name == "dccd.daemon.collector"]
-    assert said[0] == f"{NAME} is left alone by all its jobs, at first until 2027-01-15T08:10:00Z: slow down"
-    assert said[1] == f"{NAME} answers again"
-    assert [record.levelname for record in caplog.records].count("WARNING") == 2
-
-
-def test_progress_is_logged_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """However many pages that is."""
-    clock = ManualClock(1_800_000_000)
-
-    class Paged(Flat):
-        @override
-        def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[Sequence[Candle]]:
-            for time in range(since - since % -60_000, until, 60_000):
-                clock.advance(1)
-                yield [(time, 1.0, 1.0, 1.0, 1.0, 0.0)]
-
-    register_source(NAME, lambda _: Paged())
-    config = configured(tmp_path, own())
-    try:
-        collector = Collector(config, clock=clock)
-        with caplog.at_level(logging.INFO, "dccd"):
-            assert runs(collector, config) == [True]
-        collector.close()
-    finally:
-        unregister_source(NAME)
-    told = [record.message for record in caplog.records if "going on" in record.message]
-    assert len(told) == 8
-    assert told[0] == f"{NAME}/A/B: collected up to 2027-01-15T00:40:00Z, going on"
-    assert caplog.records[-1].message == f"{NAME}/A/B: 500 new candles in 500.0 s"
 
 
 @pytest.mark.parametrize(("max_age", "expected"), [(None, 480.0), ("2h", 7200.0), (0, None)])

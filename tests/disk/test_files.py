@@ -132,12 +132,12 @@ def test_only_old_temporary_files_are_strays(tmp_path: Path) -> None:
     for file in (stray, other):
         file.write_text("")
     now = ManualClock(stray.stat().st_mtime)
-    files.remove_stray(tmp_path, now.time())
+    files.remove_old_strays(tmp_path, now.time())
     assert stray.exists()
-    files.remove_stray(tmp_path, now.time() + 4000)
+    files.remove_old_strays(tmp_path, now.time() + 4000)
     assert not stray.exists()
     assert other.exists()
-    files.remove_stray(tmp_path / "missing", now.time())
+    files.remove_old_strays(tmp_path / "missing", now.time())
 
 
 def test_strays_of_a_file_are_those_of_its_writers_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from logging import makeLogRecord
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from dccd.daemon.logs import TextFormatter
 from dccd.daemon.records.model import Incident, JobMetrics, JobRecord, Notice, Presence
 from dccd.daemon.state.presence import Claim
 from dccd.daemon.state.silences import AlertState, Silence, read_alert_state
-from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.assess import Configured, see
 from dccd.testing import LoopbackExchange, WebhookReceiver
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ HERE = {
     ("watch.rst", "scrape_configs"),
     ("deploy.rst", "LoadCredential="),
     ("concepts.rst", "cli "),
-    ("embed.rst", "from dccd.daemon"),
+    ("embed.rst", "from dccd import"),
 }
 
 
@@ -158,7 +159,7 @@ def test_the_status_is_shown_so() -> None:
     presence = Presence(
         4242, "0.1.0", now - 74 * HOUR, now - 12, "running", 3, dict.fromkeys(records, next_run), alive=True
     )
-    place = Place("/var/lib/dccd", dict.fromkeys(records, "1m"), (SLACK,))
+    place = Configured("/var/lib/dccd", dict.fromkeys(records, "1m"), (SLACK,))
     overview = see(place, records, AlertState(), presence, now)
     assert as_text(board(overview, 80), 80) == shown("watch.rst", "STATE")
 
@@ -200,7 +201,7 @@ def test_every_file_that_is_made_is_listed(tmp_path: Path) -> None:
             for _ in range(3):
                 monitor.record_failure("kraken", "BTC/USD")
             set_silence(tmp_path, "kraken/BTC/USD", "1h", "")
-            claim.say(Presence(1, "0.1.0", 0.0, 0.0, "running"))
+            claim.report(Presence(1, "0.1.0", 0.0, 0.0, "running"))
     listed = [line.split()[0] for line in shown("files.rst", ".dccd/metrics.json").splitlines()]
     listed = [re.sub(r"\d{4}-\d\d", "????-??", name) for name in listed]
     made = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
@@ -228,19 +229,31 @@ def test_the_records_of_the_log_are_those_of_the_code() -> None:
 
 
 def test_the_house_stands_as_on_the_page() -> None:
-    """Each room that the page shows is a module, on a floor above those shown below it."""
+    """The page shows each room, and each on a floor above those shown below it."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
     layers = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
     floors = [{name.strip(" ()").removeprefix("dccd.") for name in layer.split("|")} for layer in layers]
     before = -1
+    missing = {room for floor in floors for room in floor if not room.startswith("_")}
     for line in shown("concepts.rst", "cli ").splitlines():
         rooms = re.split(r"\s{2,}", line)[0].split(" | ")
+        missing.difference_update(rooms)
         places = {next(number for number, floor in enumerate(floors) if room in floor) for room in rooms}
         assert len(places) == 1, line
         assert min(places) > before, line
         before = max(places)
+    assert not missing
+
+
+def test_a_change_begins_in_a_module_that_there_is() -> None:
+    """Each room named in the table of where to put what can be opened."""
+    text = (SOURCE / "concepts.rst").read_text(encoding="utf-8")
+    table = text[text.index(".. _where-to-put-what:") : text.index("All names are below")]
+    named = re.findall(r"``((?:daemon|cli|candles|lake|exchanges|disk|http)\.[\w.]+|errors|redact)``", table)
+    assert len(named) > 20
+    assert not [name for name in named if find_spec(f"dccd.{name}") is None]
 
 
 def test_prometheus_is_told_of_a_file_that_there_is() -> None:
@@ -265,7 +278,7 @@ def test_the_scheduler_runs_in_a_program_of_ones_own(tmp_path: Path, monkeypatch
         job = {"exchange": "kraken", "pairs": ["BTC/USD"], "base_url": exchange.url}
         text = f'storage.local_path = "data"\nhisto_jobs = [{", ".join(_inline(job))}]\n'
         (tmp_path / "dccd.toml").write_text(text, encoding="utf-8")
-        exec(compile(shown("embed.rst", "from dccd.daemon"), "embed.rst", "exec"), {})  # noqa: S102 - our own text
+        exec(compile(shown("embed.rst", "from dccd import"), "embed.rst", "exec"), {})  # noqa: S102 - our own text
     assert (tmp_path / "data" / ".dccd" / "metrics.json").is_file()
 
 

@@ -1,11 +1,12 @@
-"""How often and how long something is asked again."""
+"""How often and how long something is retried."""
 
 import threading
 
 import pytest
 
 from dccd.errors import SourceUnavailableError
-from dccd.exchanges.retries import Retries, TransientError
+from dccd.exchanges.errors import TransientError
+from dccd.exchanges.retries import Retries
 from dccd.testing import ManualClock
 
 
@@ -26,7 +27,7 @@ class Flaky:
         return "done"
 
 
-def test_what_fails_for_a_moment_is_asked_again_with_growing_waits() -> None:
+def test_what_fails_for_a_moment_is_retried_with_growing_waits() -> None:
     """Four failures and a success are a success."""
     clock, flaky = ManualClock(), Flaky(4)
     assert Retries(clock, threading.Event()).call("x", flaky) == "done"
@@ -52,7 +53,7 @@ def test_the_total_time_is_bounded() -> None:
 
 
 def test_a_stop_ends_the_wait() -> None:
-    """Nothing is asked again once the event is set."""
+    """Nothing is retried once the event is set."""
     stop, flaky = threading.Event(), Flaky(99)
     stop.set()
     with pytest.raises(SourceUnavailableError, match="x: stopped while waiting"):
@@ -61,7 +62,7 @@ def test_a_stop_ends_the_wait() -> None:
 
 
 def test_other_errors_pass_at_once() -> None:
-    """Only what is transient is asked again."""
+    """Only what is transient is retried."""
 
     def broken() -> None:
         raise KeyError

@@ -50,7 +50,7 @@ def test_nothing_is_replaced_unless_told(store: CandleStore, tmp_path: Path) -> 
     """Nor left behind by halves."""
     path, content = tmp_path / "out.csv", store.read(SERIES)
     path.write_text("mine")
-    with pytest.raises(DccdError, match="is there already"):
+    with pytest.raises(DccdError, match="exists: give another name"):
         table_writer(path)
     assert path.read_text() == "mine"
     table_writer(path, force=True)(content)

@@ -1,6 +1,5 @@
 """An exchange on loopback."""
 
-import itertools
 from collections.abc import Iterator
 
 import ccxt
@@ -43,16 +42,6 @@ def test_clients_of_ccxt_understand_it_unchanged(exchange: LoopbackExchange, nam
     assert tuple(rows[2]) != candle(pair, 3600, HOURS)
 
 
-def test_candles_join_and_stay_what_they_are() -> None:
-    """A pure function of pair, length and time."""
-    rows = [candle("BTC/USDT", 60, minute * 60_000) for minute in range(1000)]
-    assert rows == [candle("BTC/USDT", 60, minute * 60_000) for minute in range(1000)]
-    assert all(before[4] == after[1] for before, after in itertools.pairwise(rows))
-    assert all(low <= min(first, last) <= max(first, last) <= high for _, first, high, low, last, _ in rows)
-    assert candle("BTC/USDT", 3600, 0)[1] == rows[0][1]
-    assert candle("ETH/USDT", 60, 0) != rows[0]
-
-
 def test_binance_pages_by_start_end_and_limit(exchange: LoopbackExchange) -> None:
     """The first candles of a range; without a start the latest."""
     assert _times(_klines(exchange, startTime=1, limit=2)) == [1_483_228_800_000, 1_483_232_400_000]
@@ -89,37 +78,6 @@ def test_removed_candles_are_gone(exchange: LoopbackExchange) -> None:
     exchange.remove("BTC/USDT", HOURS - 3 * HOUR, HOURS - HOUR)
     assert _times(_klines(exchange, startTime=HOURS - 4 * HOUR)) == [HOURS - 4 * HOUR, HOURS - HOUR, HOURS]
     assert len(_klines(exchange, "ETHUSDT", startTime=HOURS - 4 * HOUR).json()) == 5
-
-
-def test_faults_come_in_order_and_end(exchange: LoopbackExchange) -> None:
-    """Of one pair, until they are used up or healed; of no pair, for every request."""
-    exchange.fail("BTC/USDT", status=500, times=2)
-    exchange.fail("BTC/USDT", status=429, headers={"Retry-After": "1"})
-    assert [_klines(exchange).status_code for _ in range(4)] == [500, 500, 429, 429]
-    assert _klines(exchange).headers["Retry-After"] == "1"
-    assert _klines(exchange, "ETHUSDT").status_code == 200
-    exchange.heal("BTC/USDT")
-    assert _klines(exchange).status_code == 200
-    exchange.fail(status=200, body={"code": -1, "msg": "no"}, times=1)
-    assert requests.get(f"{exchange.url}/api/v3/ping", timeout=5).json() == {"code": -1, "msg": "no"}
-    for pair, status in (("BTC/USDT", 500), (None, 502), ("BTC/USDT", 504), (None, 508)):
-        exchange.fail(pair, status=status, times=1)
-    assert [_klines(exchange).status_code for _ in range(5)] == [500, 502, 504, 508, 200]
-    exchange.fail()
-    exchange.heal()
-    assert _klines(exchange).status_code == 200
-
-
-def test_connections_hang_drip_and_reset(exchange: LoopbackExchange) -> None:
-    """What networks do."""
-    exchange.reset("BTC/USDT", times=1)
-    exchange.hang("BTC/USDT", times=1)
-    exchange.drip("BTC/USDT", seconds=0.001, times=1)
-    with pytest.raises(requests.ConnectionError):
-        _klines(exchange)
-    with pytest.raises(requests.ReadTimeout):
-        requests.get(f"{exchange.url}/api/v3/klines", params={"symbol": "BTCUSDT"}, timeout=0.05)
-    assert len(_klines(exchange, limit=1).json()) == 1
 
 
 def test_canned_answers_go_by_the_longest_prefix(exchange: LoopbackExchange) -> None:

@@ -1,8 +1,8 @@
-"""Candles: from an exchange, through a collector that resumes, to Parquet files.
+"""Candles: fetch them from an exchange and store them in Parquet files.
 
 A `CandleSource` gives pages of candles: `open_source` opens one for each exchange that ccxt knows, and
-`register_source` adds your own. `collect` brings one `Series` in a `CandleStore` up to date. Talking to exchanges needs
-ccxt and storing needs pyarrow, both from the extra ``collect``; importing this package loads neither.
+`register_source` adds your own. `collect` brings one `Series` in a `CandleStore` up to date. Exchanges need ccxt and
+the store needs pyarrow, both from the extra ``collect``; importing this package loads neither.
 """
 
 from dccd.candles.ccxt_source import CcxtSource

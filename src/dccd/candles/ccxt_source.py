@@ -1,4 +1,4 @@
-"""Candles from an exchange, through ccxt."""
+"""Candles from an exchange that ccxt knows."""
 
 import difflib
 import math
@@ -12,23 +12,23 @@ from dccd.exchanges import CcxtClient, Retries, TransientError
 from dccd.lake import Candle
 from dccd.units import parse_timeframe
 
-_NONSENSE: Final = "made no sense of the answer: it holds no candles"
-_NO_MARKETS: Final = "made no sense of the answer: it lists no markets"
-_PAGE: Final = 100
-_SPARE: Final = 3
+_NO_CANDLES: Final = "unexpected answer: it contains no candles"
+_NO_MARKETS: Final = "unexpected answer: it lists no markets"
+_DEFAULT_PAGE: Final = 100
+_SPARE_CANDLES: Final = 3
 _DAY_SECONDS: Final = 86_400
 _KINDS: Final = frozenset({"spot", "contract", "option"})
 _RELOAD_SECONDS: Final = 3600.0
 _COLUMNS: Final = 6
-_ROW: Final = (list, tuple)  # a union, made anew for each of a million rows, costs more than the check
+_ROW: Final = (list, tuple)  # making a union for each of a million rows takes longer than the check
 _NUMBER: Final = (int, float)
 
 
 class CcxtSource:
     """Candles from an exchange that ccxt knows.
 
-    A page is asked for by its first open time, and the next one after the newest candle of the page before. After
-    an empty page (a pair listed later, or one that nobody traded) daily candles show where to go on.
+    A request names the first open time of a page; the next page begins after the newest candle of the page before.
+    After an empty page (the pair was listed later, or nobody traded it) daily candles show where to go on.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ class CcxtSource:
     clock : Clock, optional
         Time and waiting.
     timeout : float, optional
-        Seconds the exchange may be silent before a request counts as failed; a whole answer may take thrice as long.
+        Seconds the exchange may be silent before a request fails; a whole answer may take three times as long.
     attempts : int, optional
         Most tries of a request.
     budget : float, optional
         Seconds after the first try of a request at which no further one begins.
     stop : threading.Event, optional
-        Once set, waiting ends and no further page is asked for.
+        Once set, waiting ends and no further page is requested.
     markets : iterable of dict, optional
-        Markets as ccxt describes them, to load none from the exchange.
+        Markets as ccxt describes them; by default they are loaded from the exchange.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class CcxtSource:
         SourceRefusedError
             If the exchange does not list the pair, offers no such timeframe, or refuses to answer.
         SourceUnavailableError
-            If it cannot answer now; a stop between two pages, or while one is asked for, ends them without an error.
+            If it does not answer in spite of retries; once `stop` is set, the pages end without an error.
         """
         what = f"{self._client.name}: {pair} {timeframe}"
         own_name = self._timeframe(what, timeframe)
@@ -129,7 +129,7 @@ class CcxtSource:
         try:
             yield from self._walk(what, pair, own_name, since, until)
         except SourceUnavailableError:
-            if not self._stop.is_set():  # else no more than the rest is missing, and what came is told as it is
+            if not self._stop.is_set():  # a stop ends the pages, and those before it are valid
                 raise
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class CcxtSource:
         step, limit = parse_timeframe(timeframe) * 1000, self._page_limit(pair)
         while since < until and not self._stop.is_set():
             start = since - since % step
-            count = min(limit, math.ceil((until - start) / step) + _SPARE)
+            count = min(limit, math.ceil((until - start) / step) + _SPARE_CANDLES)
             page = [candle for candle in self._page(what, pair, timeframe, start, count) if since <= candle[0] < until]
             if page:
                 yield page
@@ -151,7 +151,7 @@ class CcxtSource:
                     since = self._next_data(what, pair, since, until)
 
     def _next_data(self, what: str, pair: str, since: int, until: int) -> int:
-        """Return an open time at or after `since` from which there may be candles of less than a day."""
+        """Return the first open time from `since` on at which a day has candles, or `until` if there is none."""
         name = self._by_seconds().get(_DAY_SECONDS)
         if name is None:
             return since
@@ -165,21 +165,21 @@ class CcxtSource:
         return until
 
     def _page(self, what: str, pair: str, timeframe: str, since: int, limit: int) -> list[Candle]:
-        def one_try(exchange: Any) -> list[Candle]:  # noqa: ANN401
+        def request(exchange: Any) -> list[Candle]:  # noqa: ANN401
             rows = exchange.fetch_ohlcv(pair, timeframe, since, limit)
             page = sorted({row[0]: _candle(row) for row in rows if _has_time(row)}.values())
             if not page and (rows or not self._client.answered_with_rows()):
-                raise TransientError(_NONSENSE)
+                raise TransientError(_NO_CANDLES)
             return page
 
-        return self._client.call(what, one_try)
+        return self._client.call(what, request)
 
     def _page_limit(self, pair: str) -> int:
         exchange = self._client.exchange
         market = exchange.market(pair)
         features = (exchange.features or {}).get(market["type"]) or {}
         features = features.get(market.get("subType")) or features
-        return int((features.get("fetchOHLCV") or {}).get("limit") or _PAGE)
+        return int((features.get("fetchOHLCV") or {}).get("limit") or _DEFAULT_PAGE)
 
     def _by_seconds(self) -> dict[int, str]:
         names: dict[int, str] = {}
@@ -194,9 +194,8 @@ class CcxtSource:
         names = self._by_seconds()
         name = names.get(parse_timeframe(timeframe))
         if name is None:
-            msg = (
-                f"{what}: it offers no candles of {timeframe}; it has {', '.join(names[key] for key in sorted(names))}"
-            )
+            offered = ", ".join(name for _, name in sorted(names.items()))
+            msg = f"{what}: it offers no candles of {timeframe}; it has {offered}"
             raise SourceRefusedError(msg)
         return name
 
@@ -216,7 +215,7 @@ class CcxtSource:
         if kind in self._kinds and (pair in exchange.markets or now - self._loaded_at < _RELOAD_SECONDS):
             return
         kinds = self._kinds | {kind} if self._types else set(_KINDS)
-        if self._types:  # Binance, for one, would load futures at two other addresses too
+        if self._types:  # Binance, for one, would load futures from two other hosts as well
             wanted = [type_ for type_ in self._types if _kind_of_type(type_) in kinds]
             exchange.options["fetchMarkets"]["types"] = wanted or self._types
         self._client.call(what, self._reload)
@@ -245,5 +244,5 @@ def _candle(row: Sequence[Any]) -> Candle:
     opened, first, high, low, last, volume = row[:_COLUMNS]
     try:
         return int(opened), float(first), float(high), float(low), float(last), float(volume or 0)
-    except TypeError:  # a price is missing, which makes it no candle
+    except TypeError:  # a price is missing: `collect` skips what is not finite
         return int(opened), math.nan, math.nan, math.nan, math.nan, 0.0

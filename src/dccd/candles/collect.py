@@ -13,31 +13,31 @@ from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.lake import Candle, Gap, Series, utc
 
 _logger: Final = logging.getLogger("dccd.candles")
-_REFETCHED: Final = 3
-_FIRST: Final = 500
-_RECHECK_SECONDS: Final = 1800
-_BATCH: Final = 10_000
+_REFETCHED_CANDLES: Final = 3
+_FIRST_CANDLES: Final = 500
+_ALIGNED_SECONDS: Final = 1800
+_BATCH_CANDLES: Final = 10_000
 _BATCH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a run of `collect` brought.
+    """The result of a run of `collect`.
 
     Parameters
     ----------
     new : int
-        Candles that the store did not have.
+        Candles that were not in the store.
     fetched : int
-        Closed candles that came, those stored before included.
+        Closed candles that the source gave, those stored before included.
     newest : int or None
         Open time of the newest candle stored, in milliseconds (UTC); None while there is none.
     gaps : tuple of Gap
-        What is missing in the range asked for, the place where it joins older candles included.
+        What is missing in the requested range, up to the candles that were stored before.
     skipped : int, optional
-        Candles that came with a price missing, a number that is not finite, or an impossible open time.
+        Candles with a missing price, a number that is not finite, or an impossible open time.
     complete : bool, optional
-        Whether it went on to the end; False if it was told that this is enough.
+        Whether the run reached its end; False if ``enough`` ended it before.
 
     Examples
     --------
@@ -65,21 +65,20 @@ def collect(  # noqa: PLR0913 - keywords with defaults
     enough: Callable[[], bool] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Collected:
-    """Fetch the closed candles that a series lacks, and store them as they come.
+    """Fetch the closed candles after the newest one of a series, and store them as they come.
 
-    It goes on from the newest candle stored, of which it fetches the last three again, as exchanges correct
-    them. The candle still open at `now` is never stored, and nothing is ever filled in: what an exchange does not
-    have is reported as a gap. Candles are written five seconds or 10,000 of them at a time, so that is what a run
-    that is killed loses at most; the next one goes on from there.
+    The last three candles stored are fetched again, as exchanges correct them. The candle still open at `now` is never
+    stored, and nothing is made up: what an exchange does not have is reported as a gap. Candles are written every five
+    seconds or 10,000 candles, so a run that is killed loses no more than that, and the next run fetches it again.
 
     Parameters
     ----------
     source : CandleSource
-        Where candles come from.
+        What gives the candles.
     store : CandleStore
-        Where they go.
+        Where to write them.
     series : Series
-        Which ones.
+        The series to collect.
     start : datetime, optional
         Where a series without candles begins (UTC if it has no zone), default 500 candles ago. It does not extend
         a series that has candles.
@@ -89,22 +88,22 @@ def collect(  # noqa: PLR0913 - keywords with defaults
         Called after each page with the number of candles fetched so far, the open time of the newest one and the
         time at which the run ends, both in milliseconds (UTC).
     enough : callable, optional
-        Asked after each page that brought the series forward; once it returns True the run ends, for the next one to
-        go on from there.
+        Called after each page with newer candles; once it returns True the run ends, and the next run goes on from
+        there.
     clock : Clock, optional
-        Says when it is time to write what came.
+        Tells when to write.
 
     Returns
     -------
     Collected
-        What came and what is missing.
+        How many candles were stored and what is missing.
 
     Raises
     ------
     SourceError
-        If the source does not give its candles; the pages before stay stored.
+        If the source fails; the pages before are stored.
     StorageError
-        If they cannot be stored.
+        If candles cannot be stored.
 
     Examples
     --------
@@ -152,7 +151,7 @@ def collect(  # noqa: PLR0913 - keywords with defaults
 
 @dataclass(slots=True)
 class _Batch:
-    """Candles on their way to the store: to write each page on its own would rewrite a month for each."""
+    """Candles to be stored together, as storing each page on its own would rewrite a month for each page."""
 
     store: CandleStore
     series: Series
@@ -165,12 +164,11 @@ class _Batch:
         self._began = self.clock.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        # What came before an outage stays.
-        self._write()
+        self._write()  # also after an error: the pages before it are valid
 
     def add(self, candles: Iterable[Candle]) -> None:
         self._candles.extend(candles)
-        if len(self._candles) >= _BATCH or self.clock.monotonic() - self._began >= _BATCH_SECONDS:
+        if len(self._candles) >= _BATCH_CANDLES or self.clock.monotonic() - self._began >= _BATCH_SECONDS:
             self._write()
 
     def _write(self) -> None:
@@ -180,24 +178,24 @@ class _Batch:
 
 def _begin(last: int | None, start: datetime | None, until: int, step: int) -> int:
     if last is not None:
-        # A clock that was ahead once must not leave a series that never goes on.
-        return max(0, min(last, until - 1) - (_REFETCHED - 1) * step)
+        # A candle from the future, stored when the clock was wrong, must not stop the series.
+        return max(0, min(last, until - 1) - (_REFETCHED_CANDLES - 1) * step)
     if start is None:
-        return max(0, until - _FIRST * step)
+        return max(0, until - _FIRST_CANDLES * step)
     return max(0, math.ceil((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def usable(candles: Iterable[Candle], seconds: int) -> Iterator[Candle]:
-    """Yield the candles that can be stored: all numbers finite, and the open time one that candles have."""
-    # Longer candles begin where an exchange's day or week does; up to half an hour all agree.
-    alignment = seconds * 1000 if _RECHECK_SECONDS % seconds == 0 else 1
+    """Yield the candles that can be stored: all numbers are finite and the open time is possible."""
+    # Longer candles begin with the day or week of the exchange; up to half an hour all exchanges agree.
+    alignment = seconds * 1000 if _ALIGNED_SECONDS % seconds == 0 else 1
     for candle in candles:
         if candle[0] % alignment == 0 and all(map(math.isfinite, candle)):
             yield candle
 
 
 def _report(series: Series, last: int | None, result: Collected) -> None:
-    """Log what is missing; a gap that an earlier run has met is not told again."""
+    """Log what is missing, unless an earlier run has reported all of it."""
     if any(last is None or gap.end > last for gap in result.gaps):
         missing, count, first = sum(gap.missing for gap in result.gaps), len(result.gaps), result.gaps[0]
         _logger.warning("%s: candles missing: %d, gaps: %d; the first: %s", series, missing, count, first)
@@ -206,6 +204,6 @@ def _report(series: Series, last: int | None, result: Collected) -> None:
 
 
 def _report_late_start(series: Series, asked: int, oldest: int) -> None:
-    """Log that a new series begins later than it should: listed later, or no longer kept by the exchange."""
+    """Log that a new series begins after its start: it was listed later, or the exchange has dropped older candles."""
     if oldest - asked >= series.seconds * 1000:
         _logger.warning("%s begins at %s, not at %s: the exchange gave nothing older", series, utc(oldest), utc(asked))

@@ -1,4 +1,4 @@
-"""Ask an exchange again for the candles that a store lacks."""
+"""Request again the candles that are missing in a store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,19 @@ from dccd.candles.source import CandleSource
 from dccd.candles.store import CandleStore
 from dccd.lake import Gap, Series
 
-__all__ = ["Filled", "fill_gaps"]
-
-_REACH: Final = 500
+_MAX_CANDLES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What became of the gaps of a series.
+    """The result of `fill_gaps`.
 
     Parameters
     ----------
     new : int
-        Candles that the exchange had.
+        Candles that were stored.
     left : tuple of Gap
-        What it does not have.
+        The gaps that the source has no candles for.
 
     Examples
     --------
@@ -37,31 +35,31 @@ class Filled:
 
 
 def fill_gaps(source: CandleSource, store: CandleStore, series: Series, gaps: Sequence[Gap]) -> Filled:
-    """Fetch what is missing between the candles of a series, and store what comes.
+    """Fetch the candles missing between those of a series, and store them.
 
-    Candles that are stored stay as they are. What an exchange does not have is not remembered: the same gaps are there
-    the next time, and may be asked for again.
+    Stored candles stay as they are. What an exchange does not have is not remembered: the gaps remain, and can be
+    requested again.
 
     Parameters
     ----------
     source : CandleSource
-        Where candles come from.
+        What gives the candles.
     store : CandleStore
-        Where they go.
+        Where to write them.
     series : Series
-        Which ones.
+        The series with the gaps.
     gaps : sequence of Gap
-        What is missing, in order, as `CandleStore.gaps` returns it.
+        The gaps to fill, in order, as `CandleStore.gaps` returns them.
 
     Returns
     -------
     Filled
-        What came and what did not.
+        How many candles were stored and which gaps are left.
 
     Raises
     ------
     SourceError
-        If the source does not answer; what came before stays stored.
+        If the source fails; the pages before are stored.
     StorageError
         If candles cannot be stored.
 
@@ -81,17 +79,17 @@ def fill_gaps(source: CandleSource, store: CandleStore, series: Series, gaps: Se
     2 1 missing from 2023-11-15T01:00:00Z to 2023-11-15T01:00:00Z
     """
     step, new = series.seconds * 1000, 0
-    for group in _near(gaps, _REACH * step):
+    for group in _near(gaps, _MAX_CANDLES * step):
         for page in source.pages(series.pair, series.timeframe, group[0].start, group[-1].end + step):
             inside = [candle for candle in page if any(gap.start <= candle[0] <= gap.end for gap in group)]
             new += store.write(series, usable(inside, series.seconds))
-    # Beyond each end, as a gap shows only between two candles.
+    # One candle more at each end, as a gap is found only between two candles.
     left = store.gaps(series, gaps[0].start - step, gaps[-1].end + 2 * step) if gaps else []
     return Filled(new, tuple(left))
 
 
 def _near(gaps: Sequence[Gap], reach: int) -> Iterator[list[Gap]]:
-    """Yield gaps that one request may cover together."""
+    """Yield groups of gaps that reach over so many milliseconds at most, for one request each."""
     group: list[Gap] = []
     for gap in gaps:
         if group and gap.end - group[0].start > reach:

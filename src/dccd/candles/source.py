@@ -1,4 +1,4 @@
-"""Where candles come from: sources you register, and the exchanges ccxt knows."""
+"""Sources of candles: those you register, and the exchanges that ccxt knows."""
 
 import difflib
 import threading
@@ -11,21 +11,11 @@ from dccd.errors import UnknownSourceError
 from dccd.exchanges import ccxt_exchanges
 from dccd.lake import Candle
 
-__all__ = [
-    "CandleSource",
-    "SourceFactory",
-    "check_exchange",
-    "known_exchange",
-    "open_source",
-    "register_source",
-    "unregister_source",
-]
-
 
 class CandleSource(Protocol):
-    """What gives the candles of one exchange.
+    """A source of the candles of one exchange.
 
-    Raise `dccd.errors.SourceRefusedError` where asking again will not help (an unknown pair) and
+    Raise `dccd.errors.SourceRefusedError` where a retry will not help (an unknown pair) and
     `dccd.errors.SourceUnavailableError` where it may (an outage).
 
     Examples
@@ -59,12 +49,12 @@ class CandleSource(Protocol):
         Yields
         ------
         Sequence of Candle
-            Candles by ascending open time, each page after the one before. Candles outside the range, and the
-            candle that is still open, do no harm: `collect` drops them.
+            Candles by ascending open time, each page after the one before. `collect` drops candles outside the
+            range and the candle that is still open.
         """
 
     def close(self) -> None:
-        """Release connections; no page is asked for afterwards."""
+        """Close the connections; no page is requested afterwards."""
 
 
 SourceFactory = Callable[[str | None], CandleSource]
@@ -74,12 +64,12 @@ _registered: Final[dict[str, SourceFactory]] = {}
 
 
 def register_source(exchange: str, factory: SourceFactory) -> None:
-    """Make a source of your own known under the name of an exchange.
+    """Register a source of your own under the name of an exchange.
 
     Parameters
     ----------
     exchange : str
-        The name to use in a configuration; it takes precedence over an exchange of ccxt.
+        The name for a configuration; the source replaces an exchange of ccxt that has the same name.
     factory : callable
         Called with the ``base_url`` of the job (or None) each time a source is opened.
 
@@ -96,7 +86,7 @@ def register_source(exchange: str, factory: SourceFactory) -> None:
 
 
 def unregister_source(exchange: str) -> None:
-    """Forget a source that was registered; one that was not does no harm.
+    """Remove a registered source, if there is one of that name.
 
     Parameters
     ----------
@@ -113,7 +103,7 @@ def unregister_source(exchange: str) -> None:
 
 
 def known_exchange(exchange: str) -> bool:
-    """Return whether a source of that name is registered or known to ccxt; asks no network.
+    """Return whether a source of that name is registered or known to ccxt, without using the network.
 
     Parameters
     ----------
@@ -140,7 +130,7 @@ def known_exchange(exchange: str) -> bool:
 
 
 def check_exchange(exchange: str) -> None:
-    """Raise an error if an exchange is unknown; asks no network.
+    """Raise an error if an exchange is unknown, without using the network.
 
     Parameters
     ----------
@@ -150,7 +140,7 @@ def check_exchange(exchange: str) -> None:
     Raises
     ------
     UnknownSourceError
-        If neither a registered source nor ccxt has that name; it suggests a close one.
+        If neither a registered source nor ccxt has that name; the message suggests a similar one.
     MissingExtraError
         If the name is not registered and ccxt is not installed.
 
@@ -189,16 +179,16 @@ def open_source(  # noqa: PLR0913 - keywords with defaults
     clock : Clock, optional
         Time and waiting; a registered source does not get it.
     timeout : float, optional
-        Seconds an exchange may be silent before a request counts as failed; a registered source does not get it.
+        Seconds an exchange may be silent before a request fails; a registered source does not get it.
     budget : float, optional
         Seconds after the first try of a request at which no further one begins; a registered source does not get it.
     stop : threading.Event, optional
-        Once set, waiting ends and no further page is asked for; a registered source does not get it.
+        Once set, waiting ends and no further page is requested; a registered source does not get it.
 
     Returns
     -------
     CandleSource
-        To be closed by the caller.
+        The caller closes it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Candles on disk: one Parquet file for each month of a series."""
+"""Candles in Parquet files, one for each month of a series."""
 
 import itertools
 import logging
@@ -16,40 +16,39 @@ from dccd.lake import Candle, Gap, Series, layout, parquet
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CandleStore"]
-
 _logger: Final = logging.getLogger("dccd.candles")
 _LOCK_TIMEOUT_SECONDS: Final = 60.0
 
 
 class CandleStore:
-    """Candles in Parquet files that any tool reads.
+    """Candles in Parquet files that any tool can read.
 
     The files are ``exchange=binance/symbol=BTC-USDT/timeframe=1h/2026-11.parquet`` below `local_path`, with the
     columns ``ts`` (open time, ``timestamp[ms, UTC]``), ``open``, ``high``, ``low``, ``close`` and ``volume``
     (float64). In ``symbol=`` a ``/`` is written ``-``, and other signs in percent notation (``BTC-USDT%3AUSDT``); the
-    metadata of a file have the pair as it is. Each file is replaced as a whole, so a reader never sees a part of one,
+    metadata of a file have the pair unchanged. Each file is replaced as a whole, so a reader never sees a part of one,
     and threads and processes may write to the same series at the same time.
 
-    A file that is damaged is renamed to ``{name}.corrupt-{UTC time}``, with an ERROR in the log, and counts as
-    absent: its candles come back only where something writes them again. A file with other columns is refused with a
-    `StorageError`, as rewriting it would lose them.
+    A damaged file is renamed to ``{name}.corrupt-{UTC time}``, with an ERROR in the log; its candles are missing until
+    they are written again. A file with other columns raises `StorageError`, as rewriting it would lose them.
 
     Parameters
     ----------
     local_path : str or Path
-        Directory of the store; made by the first write.
+        Directory of the store; the first write makes it.
     fsync : bool, optional
         Whether a write waits until its candles are on the disk, default true.
     read_only : bool, optional
-        Whether to change nothing on the disk: a damaged file is refused with a `StorageError` then.
+        Whether to change nothing on the disk: a damaged file raises `StorageError` then.
     clock : Clock, optional
-        Time, for the names of files set aside.
+        Time, for the names of damaged files.
 
     Raises
     ------
     MissingExtraError
         If pyarrow is not installed.
+    StorageError
+        If a newer dccd wrote the directory.
 
     Examples
     --------
@@ -79,24 +78,24 @@ class CandleStore:
         self._sweeping = threading.Lock()
 
     def write(self, series: Series, candles: Iterable[Candle]) -> int:
-        """Store candles; of two with the same open time the last one written stays.
+        """Store candles; of two with the same open time the last one stays.
 
         Parameters
         ----------
         series : Series
-            What they are candles of.
+            The series of the candles.
         candles : iterable of Candle
             In any order, with duplicates or without.
 
         Returns
         -------
         int
-            How many have an open time that the store did not have.
+            How many of them have an open time that was not stored before.
 
         Raises
         ------
         StorageError
-            If a file cannot be written, or the store is read-only; months written before it stay written.
+            If a file cannot be written, or the store is read-only; the months written before stay.
         """
         if self._read_only:
             msg = f"{self._root} is open for reading only"
@@ -118,7 +117,7 @@ class CandleStore:
         Parameters
         ----------
         series : Series
-            What to look for.
+            The series.
 
         Returns
         -------
@@ -133,21 +132,21 @@ class CandleStore:
         for path in reversed(self._files(series)):
             with _storage_errors(path):
                 try:
-                    newest = parquet.newest(path)
+                    found = parquet.extent(path)
                 except parquet.DamagedFileError:
                     self._set_aside(path)
                     continue
-            if newest is not None:
-                return newest
+            if found is not None:
+                return found[2]
         return None
 
     def read(self, series: Series, start: int | None = None, end: int | None = None) -> "pa.Table":
-        """Return candles as a table of Arrow, by ascending open time.
+        """Return candles as an Arrow table, by ascending open time.
 
         Parameters
         ----------
         series : Series
-            What to read.
+            The series.
         start : int, optional
             First open time, in milliseconds (UTC).
         end : int, optional
@@ -156,7 +155,7 @@ class CandleStore:
         Returns
         -------
         pyarrow.Table
-            Columns ``ts``, ``open``, ``high``, ``low``, ``close``, ``volume``; empty where there are no candles.
+            Columns ``ts``, ``open``, ``high``, ``low``, ``close``, ``volume``; empty if there are no candles.
 
         Raises
         ------
@@ -166,21 +165,21 @@ class CandleStore:
         return self._read(series, start, end, parquet.schema(series).names)
 
     def gaps(self, series: Series, start: int | None = None, end: int | None = None) -> list[Gap]:
-        """Return what is missing between the candles stored.
+        """Return the gaps between the candles stored.
 
         Parameters
         ----------
         series : Series
-            What to look through.
+            The series.
         start : int, optional
-            First open time to look at, in milliseconds (UTC).
+            First open time to check, in milliseconds (UTC).
         end : int, optional
             Open time to stop before, in milliseconds (UTC).
 
         Returns
         -------
         list of Gap
-            In order. What is missing before the first candle or after the last one is no gap.
+            In order; candles missing before the first or after the last one make no gap.
 
         Raises
         ------
@@ -219,7 +218,7 @@ class CandleStore:
                 return parquet.read(path, columns)
             except parquet.DamagedFileError:
                 self._set_aside(path)
-            except FileNotFoundError:  # another process has set it aside
+            except FileNotFoundError:  # another process has renamed it
                 pass
         return None
 
@@ -246,11 +245,11 @@ class CandleStore:
                 first = directory not in self._swept
                 self._swept.add(directory)
             if first:
-                files.remove_stray(directory, self._clock.time())
+                files.remove_old_strays(directory, self._clock.time())
             yield
 
     def _set_aside(self, path: Path) -> None:
-        """Set a damaged file aside, unless a writer has replaced it by a good one meanwhile."""
+        """Rename a damaged file, unless a writer has replaced it; raise `StorageError` if the store is read-only."""
         if self._read_only:
             msg = f"{path} is damaged: move it away, and have dccd gaps --fill fetch its candles again"
             raise StorageError(msg)

@@ -1,4 +1,4 @@
-"""The command ``dccd``: it parses and prints, and leaves the work to the package."""
+"""The command ``dccd``, which parses and prints; the packages below do the work."""
 
 import sys
 
@@ -15,8 +15,8 @@ EX_CONFIG = 78
 def main() -> None:
     """Run the command with the arguments of the process, and exit.
 
-    Exit codes: 0 all well, 1 a job failed or an error, 2 wrong usage, 75 another daemon is at work on the
-    directory, 78 a configuration that cannot be used, 130 interrupted.
+    Exit codes: 0 success, 1 a failed job or an error, 2 wrong usage, 75 another daemon uses the directory, 78 a
+    configuration that cannot be used, 130 interrupted.
     """
     from dccd.cli.app import app  # noqa: PLC0415 - typer, only for those who run the command
 

@@ -1,18 +1,17 @@
-"""Commands about alerts: try them, silence a job, forget one."""
+"""Commands about alerts: send a test, silence a job, forget one."""
 
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.alerts import Item, Message, alerts_line, destinations_of
 from dccd.daemon.records import Notice
 from dccd.daemon.state import (
-    AlertState,
     Silence,
     change_alert_state,
     close_store,
@@ -29,11 +28,13 @@ if TYPE_CHECKING:
 
 _MAX_SILENCE_SECONDS: Final = 366 * 86_400
 
+T = TypeVar("T")
+
 
 def send_tests(config: "CollectorConfig", say: Callable[[str], None]) -> bool:
-    """Send a test notice to every destination, and say what each answered; return whether all took it.
+    """Send a test notice to every destination, report each answer, and return whether all were delivered.
 
-    One that was gone and takes it is there again.
+    A destination that was marked as gone is used again once a test reaches it.
     """
     from dccd.daemon.alerts import Courier, NotSentError  # noqa: PLC0415 - loads requests
 
@@ -54,69 +55,62 @@ def send_tests(config: "CollectorConfig", say: Callable[[str], None]) -> bool:
                 say(f"{destination.service} ({destination.masked}): not delivered: {error}")
             else:
                 say(f"{destination.service} ({destination.masked}): delivered")
-                _welcome_back(config.storage.local_path, destination.id, now)
+                _use_again(config.storage.local_path, destination.id, now)
     courier.close()
     return not failed
 
 
-def _welcome_back(local_path: Path, destination: str, now: float) -> None:
-    def change(state: AlertState) -> AlertState:
-        return replace(state, gone={name: reason for name, reason in state.gone.items() if name != destination})
-
+def _use_again(local_path: Path, destination: str, now: float) -> None:
     if destination in read_alert_state(local_path).gone:
-        change_alert_state(local_path, change, now)
+        change_alert_state(local_path, lambda state: replace(state, gone=_without(state.gone, destination)), now)
+
+
+def _without(items: Mapping[str, T], name: str) -> dict[str, T]:
+    return {each: item for each, item in items.items() if each != name}
 
 
 def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:
-    """Silence a job from now on, and say until when."""
+    """Silence a job from now on and return a line that says for how long."""
     seconds = seconds_of("--for", duration)
     if not 0 < seconds <= _MAX_SILENCE_SECONDS:
-        msg = "--for: a silence lasts more than no time, and a year at most (30m, 2h, 1d)"
+        msg = "--for: should be more than 0 s and at most a year (30m, 2h, 1d)"
         raise DccdError(msg)
     _require(local_path, key)
     now = SYSTEM_CLOCK.time()
-    silence = Silence(now + seconds, reason)
-
-    def change(state: AlertState) -> AlertState:
-        return replace(state, silences={**state.silences, key: silence})
-
-    change_alert_state(local_path, change, now)
-    return f"{key} is silenced for {format_duration(seconds)}; it keeps counting"
+    new = {key: Silence(now + seconds, reason)}
+    change_alert_state(local_path, lambda state: replace(state, silences={**state.silences, **new}), now)
+    return f"{key} is silenced for {format_duration(seconds)}; its failures are still counted"
 
 
 def end_silence(local_path: Path, key: str) -> str:
-    """End the silence of a job."""
-
-    def change(state: AlertState) -> AlertState:
-        return replace(state, silences={name: item for name, item in state.silences.items() if name != key})
-
+    """End the silence of a job; that there is none is an error."""
     now = SYSTEM_CLOCK.time()
     if key not in read_alert_state(local_path).silent(now):
-        msg = f"{key} is not silenced; dccd silences lists what is"
+        msg = f"{key} is not silenced; dccd silences lists the jobs that are"
         raise DccdError(msg)
-    change_alert_state(local_path, change, now)
-    return f"{key} is silenced no more"
+    change_alert_state(local_path, lambda state: replace(state, silences=_without(state.silences, key)), now)
+    return f"the silence of {key} is over"
 
 
 def list_silences(local_path: Path) -> str:
-    """Return the silences that hold, a line each."""
+    """Return the silences in effect, a line each."""
     now = SYSTEM_CLOCK.time()
     silences = read_alert_state(local_path).silent(now)
     lines = [
         f"{key}  for another {format_duration(item.until - now)}{f'  {item.reason}' if item.reason else ''}"
         for key, item in sorted(silences.items())
     ]
-    return "\n".join(lines) or "nothing is silenced"
+    return "\n".join(lines) or "no job is silenced"
 
 
 def drop_record(local_path: Path, key: str) -> str:
-    """Drop the record of a job."""
+    """Delete the record of a job; a record that the disk keeps is an error."""
     _require(local_path, key)
     store = open_store(local_path)
     store.update({key: lambda _: None})
     close_store(store)
-    if store.fault is not None:  # what waits in memory ends with this process
-        msg = f"{key} is not forgotten: {store.fault}"
+    if store.fault is not None:  # a change kept in memory is lost with this process
+        msg = f"{key} was not forgotten: {store.fault}"
         raise StorageError(msg)
     return f"{key} is forgotten; its candles stay"
 
@@ -125,5 +119,5 @@ def _require(local_path: Path, key: str) -> None:
     records = read_records(local_path)
     if key not in records:
         known = ", ".join(sorted(records)[:5]) or "none"
-        msg = f"no job {key!r} was recorded in {local_path}; there are: {known}"
+        msg = f"{local_path} has no record of {key!r}; it has: {known}"
         raise DccdError(msg)

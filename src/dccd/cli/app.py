@@ -18,7 +18,6 @@ app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Collect candles and watch over the jobs that do it.",
 )
 
 ConfigOption = Annotated[
@@ -42,7 +41,8 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
 def options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version and place, and exit.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and its location."),
     ] = False,
 ) -> None:
     """Collect candles and watch over the jobs that do it."""
@@ -51,7 +51,7 @@ def options(
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Bring all series up to date, once; exit 1 if a job failed."""
+    """Bring all series up to date, once; exit 1 if a job fails."""
     from dccd.cli.process import stopped_by_signals  # noqa: PLC0415 - each command loads what it needs
     from dccd.cli.progress import progress_bars  # noqa: PLC0415
     from dccd.cli.render import results_table  # noqa: PLC0415
@@ -60,7 +60,7 @@ def run(config: ConfigOption = None) -> None:
     from dccd.daemon.scheduler import run_once  # noqa: PLC0415
 
     settings = settings_with_jobs(config)
-    # On a terminal bars show how far it has come; elsewhere the log does.
+    # A terminal shows the progress as bars, everything else as log lines.
     configure_logging(settings, sys.stderr, logging.ERROR if sys.stderr.isatty() else logging.INFO)
     with (
         stopped_by_signals(settings.alerts.shutdown_timeout) as stop,
@@ -75,10 +75,10 @@ def run(config: ConfigOption = None) -> None:
 @app.command()
 def start(
     *,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for another start on the directory to end.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until no other daemon uses the directory.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Keep all series up to date until SIGTERM or SIGINT comes. SIGHUP reads the configuration again."""
+    """Keep all series up to date until SIGTERM or SIGINT. SIGHUP loads the configuration again."""
     from dccd.cli.process import run_daemon  # noqa: PLC0415
     from dccd.cli.setup import configure_logging, settings_with_jobs  # noqa: PLC0415
 
@@ -91,12 +91,12 @@ def start(
 @app.command()
 def status(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
-    interval: Annotated[str, typer.Option(metavar="TIME", help="Time between two looks with --watch.")] = "2s",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    interval: Annotated[str, typer.Option(metavar="TIME", help="Time between refreshes with --watch.")] = "2s",
     config: ConfigOption = None,
 ) -> None:
-    """Show the health of all jobs and of the daemon. Opens nothing for writing."""
+    """Show the health of all jobs and of the daemon. Changes no file."""
     from dccd.cli.status import show_status, watch_status  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -110,13 +110,11 @@ def status(
 @app.command()
 def healthcheck(
     *,
-    max_age: Annotated[str, typer.Option(metavar="TIME", help="Time without a tick that is too long.")] = "2m",
-    jobs: Annotated[
-        bool, typer.Option("--jobs", help="Fail while a job that is not silenced is alerted, too.")
-    ] = False,
+    max_age: Annotated[str, typer.Option(metavar="TIME", help="Fail if the last tick is older.")] = "2m",
+    jobs: Annotated[bool, typer.Option("--jobs", help="Fail also while a job is alerted and not silenced.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print one line; exit 0 if the daemon is well, 1 if not. For a container's health check."""
+    """Print one line; exit 0 if the daemon is healthy, else 1. For a container's health check."""
     from dccd.cli.probe import healthcheck as probe  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -128,7 +126,7 @@ def healthcheck(
 @app.command()
 def metrics(
     textfile: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write them there, in one step, for node_exporter.")
+        Path | None, typer.Option(metavar="FILE", help="File for node_exporter, replaced in one step.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -146,7 +144,7 @@ def metrics(
 
 @app.command()
 def validate(config: ConfigOption = None) -> None:
-    """Check the configuration; print each setting with its source. Each exchange must be known; asks no network."""
+    """Check the configuration. Prints each setting with its source; uses no network."""
     from dccd.cli.settings import show_settings  # noqa: PLC0415
     from dccd.cli.setup import require_jobs  # noqa: PLC0415
     from dccd.daemon.config import trace_config  # noqa: PLC0415
@@ -160,7 +158,7 @@ def validate(config: ConfigOption = None) -> None:
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("dccd.toml"),
 ) -> None:
-    """Write a configuration file to begin with. Every setting is explained; an existing file is left alone."""
+    """Write a starter configuration that explains every setting. Never replaces a file."""
     from dccd.cli.settings import initialise  # noqa: PLC0415
 
     typer.echo(initialise(path))
@@ -178,7 +176,7 @@ def env() -> None:
 def schema() -> None:
     """Print the JSON Schema of dccd.toml, for editors.
 
-    Save it as dccd.schema.json beside dccd.toml, and begin that file with the line "#:schema ./dccd.schema.json".
+    Save it as dccd.schema.json beside dccd.toml, whose first line should be "#:schema ./dccd.schema.json".
     """
     from dccd.daemon.config import json_schema  # noqa: PLC0415
 
@@ -190,7 +188,7 @@ def migrate(
     source: Annotated[Path, typer.Argument(metavar="CONFIG_YML", help="Configuration of dccd 2.x.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = Path("dccd.toml"),
 ) -> None:
-    """Carry a configuration of dccd 2.x over. Needs the extra migrate; run it where 2.x was started."""
+    """Convert a configuration of dccd 2.x. Needs the extra migrate; run it where 2.x was started."""
     from dccd.cli.settings import migrate_file  # noqa: PLC0415
 
     for line in migrate_file(source, output):
@@ -200,14 +198,14 @@ def migrate(
 @app.command()
 def gaps(  # noqa: PLR0913 - options
     *,
-    exchange: Annotated[str | None, typer.Option(help="Series of this exchange only.")] = None,
-    pair: Annotated[str | None, typer.Option(help="Series of this pair only.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Series of this timeframe only.")] = None,
-    fill: Annotated[bool, typer.Option("--fill", help="First ask the exchange again for what is missing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+    exchange: Annotated[str | None, typer.Option(help="Only series of this exchange.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Only series of this pair.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Only series of this timeframe.")] = None,
+    fill: Annotated[bool, typer.Option("--fill", help="First request the missing candles again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List candles missing between those stored. Exit 1 if a file is damaged or, with --fill, an exchange silent."""
+    """List candles missing between those stored. Exit 1 if a file is damaged or, with --fill, an exchange fails."""
     from dccd.cli.candles import Wanted, show_gaps  # noqa: PLC0415
     from dccd.cli.setup import configure_logging  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
@@ -222,26 +220,26 @@ def gaps(  # noqa: PLR0913 - options
 @app.command()
 def export(  # noqa: PLR0913 - options
     *,
-    exchange: Annotated[str, typer.Option(help="As the configuration names it.")],
+    exchange: Annotated[str, typer.Option(help="Exchange, as the configuration names it.")],
     pair: Annotated[str, typer.Option(help="BASE/QUOTE.")],
     timeframe: Annotated[str, typer.Option(help="1m, 1h, 1d.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="It ends in .csv or .parquet.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write, .csv or .parquet.")],
     start: Annotated[str | None, typer.Option(metavar="TIME", help="First open time, in UTC.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="TIME", help="Open time to stop before, in UTC.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Stop before this open time, in UTC.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Write the candles of one series to a CSV or Parquet file."""
     from dccd.cli.candles import export_series  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
-    wanted = (exchange, pair, timeframe)
-    typer.echo(export_series(load_config(config), wanted, output, start=start, end=end, force=force))
+    wanted, settings = (exchange, pair, timeframe), load_config(config)
+    typer.echo(export_series(settings, wanted, output, start=start, end=end, force=force))
 
 
 @app.command("test-alert")
 def send_test_alert(config: ConfigOption = None) -> None:
-    """Send a test notice to every destination. Print what each answers; exit 1 if one failed."""
+    """Send a test notice to every destination. Print each answer; exit 1 if one fails."""
     from dccd.cli.alerts import send_tests  # noqa: PLC0415
     from dccd.daemon.config import load_config  # noqa: PLC0415
 
@@ -252,10 +250,10 @@ def send_test_alert(config: ConfigOption = None) -> None:
 def silence(
     key: Annotated[str, typer.Argument(help="Job, as status names it.")],
     for_: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")],
-    reason: Annotated[str, typer.Option(help="Why, for those who look.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, which status shows.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Send nothing about a job for a while; it keeps counting."""
+    """Send no alerts about a job for a while. Its failures are still counted."""
     from dccd.cli.alerts import set_silence  # noqa: PLC0415
     from dccd.cli.setup import data_path  # noqa: PLC0415
 
@@ -284,7 +282,7 @@ def unsilence(
 
 @app.command()
 def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")], config: ConfigOption = None) -> None:
-    """Drop the record of a job. Its metrics, incidents and notices go; candles stay."""
+    """Delete the record of a job. Deletes its metrics, incidents and notices; keeps its candles."""
     from dccd.cli.alerts import drop_record  # noqa: PLC0415
     from dccd.cli.setup import data_path  # noqa: PLC0415
 
@@ -293,10 +291,10 @@ def forget(key: Annotated[str, typer.Argument(help="Job, as status names it.")],
 
 @app.command()
 def demo() -> None:
-    """Show everything at work on made-up data. Needs no network and no configuration."""
+    """Show dccd at work on made-up data. Needs no network and no configuration."""
     from dccd.cli.demo import play  # noqa: PLC0415
     from dccd.daemon import logs  # noqa: PLC0415
 
-    # The story tells of the failures itself.
+    # The demo prints the failures itself.
     logging.getLogger().addHandler(logs.console(sys.stderr, level=logging.ERROR))
     play(typer.echo)

@@ -34,7 +34,7 @@ _Say = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column: its head, what it says of a job, and how wide a terminal it asks for."""
+    """A column: its head, its cell for a job, and the width of terminal from which it is shown."""
 
     head: str
     cell: "Callable[[JobView, float, _Say], str]"
@@ -42,7 +42,7 @@ class _Column:
 
 
 def _briefly(seconds: float) -> str:
-    """Return a duration in one unit, the largest of which there are two, so that four signs are enough."""
+    """Return a duration in the largest unit of which it has two, so that four characters are enough."""
     unit, size = next((each for each in reversed(_UNITS) if seconds >= 2 * each[1]), _UNITS[0])
     return f"{max(0.0, seconds) // size:.0f}{unit}"
 
@@ -71,7 +71,7 @@ _COLUMNS: Final = (
 
 
 def board(overview: "Overview", width: int | None, height: int | None = None) -> Group:
-    """Return what ``dccd status`` shows."""
+    """Return what ``dccd status`` shows, errors in full without a width, and jobs beyond a height only as a number."""
     below = footer(overview)
     taken = sum(len(_wrap(line, width)) for line in below)
     lines = None if height is None else height - taken - 3
@@ -79,12 +79,12 @@ def board(overview: "Overview", width: int | None, height: int | None = None) ->
 
 
 def status_table(jobs: "Sequence[JobView]", now: float, width: int | None) -> str:
-    """Return the health of jobs as plain text."""
+    """Return the table of jobs as plain text."""
     return as_text(Group(*_table(jobs, now, width, None)), width)
 
 
 def as_text(what: Group, width: int | None) -> str:
-    """Return what rich would print, without colour and without spaces at the ends of lines."""
+    """Return what rich would print, without colour and trailing spaces."""
     stream = io.StringIO()
     console = Console(file=stream, width=width or _UNLIMITED, color_system=None, force_terminal=False)
     console.print(what, soft_wrap=False)
@@ -92,7 +92,7 @@ def as_text(what: Group, width: int | None) -> str:
 
 
 def footer(overview: "Overview") -> list[Text]:
-    """Return the lines below the table: the daemon, the directory, the alerts, and what is not as it should be."""
+    """Return the lines below the table: the daemon, the directory, the alerts, and what needs attention."""
     lines = [_daemon_line(overview.daemon, overview.at), _line("data", overview.local_path)]
     lines += _alert_lines(overview)
     if overview.daemon.persistence is not None:
@@ -123,11 +123,11 @@ def _table(jobs: "Sequence[JobView]", now: float, width: int | None, lines: int 
     for job, row in list(zip(jobs, cells, strict=True))[:shown]:
         table.add_row(Text(row[0], _STYLES[job.state]), *map(Text, row[1:]))
     left = len(jobs) - shown
-    return [table, Text(f"and {left} more that are no worse")] if left else [table]
+    return [table, Text(f"and {left} more, none of them worse")] if left else [table]
 
 
 def _fit(jobs: "Sequence[JobView]", now: float, width: int | None) -> tuple[list[_Column], list[list[str]], int | None]:
-    """Return the columns that a terminal has room for, their cells, and how wide the error may be; None for any."""
+    """Return the columns that fit the terminal, their cells, and the width of the error; None is unlimited."""
     columns = [column for column in _COLUMNS if width is None or width >= column.from_width]
     say = format_duration if width is None or width >= _WIDE else _briefly
     cells = [[_clean(column.cell(job, now, say)) for column in columns] for job in jobs]
@@ -145,7 +145,7 @@ def _fit(jobs: "Sequence[JobView]", now: float, width: int | None) -> tuple[list
 
 
 def _left(columns: Sequence[_Column], cells: list[list[str]], width: int) -> int:
-    """Return how many columns of the terminal are left for the error."""
+    """Return how many columns of the terminal remain for the error."""
     taken = [
         max(len(column.head), *(cell_len(line) for row in cells for line in row[index].split("\n")))
         for index, column in enumerate(columns)
@@ -154,7 +154,7 @@ def _left(columns: Sequence[_Column], cells: list[list[str]], width: int) -> int
 
 
 def _note(job: "JobView", now: float, *, says_missing: bool, in_full: bool) -> str:
-    """Return what is wrong with a job, in a line."""
+    """Return the problems of a job in one line."""
     parts = [
         f"{each.kind} for {format_duration(now - each.since)}" if in_full else each.kind
         for each in job.incidents
@@ -172,13 +172,13 @@ def _note(job: "JobView", now: float, *, says_missing: bool, in_full: bool) -> s
 
 
 def _what(error: str, job: "JobView") -> str:
-    """Return an error without what stands beside it: our own type, the exchange, the pair and the timeframe."""
+    """Return an error without what the row already shows: our type, the exchange, the pair and the timeframe."""
     beside = rf"(?:{re.escape(job.exchange)}: )?(?:{re.escape(job.pair)}(?: \w+)?: )?(?=\S)"
     return re.sub(f"^{beside}", "", _OURS.sub("", error, count=1))
 
 
 def _clean(text: str) -> str:
-    """Return a text that moves no cursor and changes no colour, whoever wrote it."""
+    """Return a text without control characters, which could move the cursor or change colours."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
@@ -192,7 +192,7 @@ def _in_lines(note: str, space: int | None) -> str:
 
 
 def _wrap(text: Text, width: int | None) -> list[Text]:
-    """Return a text in lines of so many columns of a terminal, of which a sign may take two."""
+    """Return a text in lines of a width in terminal columns; a character may take two."""
     return [text] if width is None else list(text.wrap(Console(width=width), width))
 
 
@@ -203,7 +203,7 @@ def _cut(text: str, space: int) -> str:
 
 
 def _fitting(rows: Sequence[Sequence[str]], lines: int) -> int:
-    """Return how many rows fit; a worst one is always shown."""
+    """Return how many rows fit; the first is always shown."""
     taken = 0
     for number, row in enumerate(rows):
         taken += max(cell.count("\n") for cell in row) + 1
@@ -224,15 +224,15 @@ def _daemon_line(daemon: "DaemonView", now: float) -> Text:
         "stopping": f"stopping, pid {daemon.pid}, {tick}",
         "hung": f"HUNG, pid {daemon.pid}: {tick}; restart it",
         "stopped": f"not running; it was stopped, {tick}",
-        "died": f"NOT RUNNING: pid {daemon.pid} is gone without a word, {tick}",
+        "died": f"NOT RUNNING: pid {daemon.pid} died without shutting down, {tick}",
         "unseen": "not running; dccd start was never run here",
     }[daemon.state]
     return _line("daemon", said, _DAEMON_STYLES.get(daemon.state, ""))
 
 
 def _alert_lines(overview: "Overview") -> list[Text]:
-    if overview.daemon.destinations and not overview.destinations:  # whoever looks has not its settings
-        lines = [_line("alerts", f"{address}, as the daemon says") for address in overview.daemon.destinations]
+    if overview.daemon.destinations and not overview.destinations:  # this process lacks the daemon's settings
+        lines = [_line("alerts", f"{address}, as the daemon reports") for address in overview.daemon.destinations]
     elif not overview.destinations and _is_of_a_program(overview):
         lines = [_line("alerts", "not set here; a program of yours may have its own")]
     elif not overview.destinations:
@@ -250,7 +250,7 @@ def _alert_lines(overview: "Overview") -> list[Text]:
 
 
 def _is_of_a_program(overview: "Overview") -> bool:
-    """Return whether the jobs are those of somebody who has a monitor and no daemon."""
+    """Return whether the jobs come from a program with a monitor of its own and no daemon."""
     jobs = overview.jobs
     return overview.daemon.state == "unseen" and bool(jobs) and not any(job.configured for job in jobs)
 

@@ -1,4 +1,4 @@
-"""Commands about candles: what is missing, and a file of what is there."""
+"""Commands about candles: list what is missing, export what is stored."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -21,19 +21,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which series a command is about; None for any."""
+    """The series that a command is about; None matches any."""
 
     exchange: str | None = None
     pair: str | None = None
     timeframe: str | None = None
 
     def of(self, config: "CollectorConfig") -> list[Series]:
-        """Return the series that are stored; that there is none of that name is an error."""
+        """Return the stored series that match; if series are stored and none matches, that is an error."""
         stored = CandleStore(config.storage.local_path, read_only=True).series()
         found = [series for series in stored if self._takes(series)]
         if not found and stored:
             known = ", ".join(str(series) for series in stored[:5])
-            msg = f"no such series is stored in {config.storage.local_path}; there are: {known}"
+            msg = f"no such series is stored in {config.storage.local_path}; it has: {known}"
             raise DccdError(msg)
         return found
 
@@ -45,7 +45,7 @@ class Wanted:
 def show_gaps(  # noqa: PLR0913 - keywords
     config: "CollectorConfig", wanted: Wanted, *, say: Say, warn: Say, fill: bool = False, as_json: bool = False
 ) -> bool:
-    """Print what is missing, after asking for it if told to; return whether all could be read and all answered."""
+    """Print the missing candles, first filled if asked; return whether all files and exchanges could be read."""
     path = config.storage.local_path
     store, gaps, well = CandleStore(path, read_only=True), dict[Series, list[Gap]](), True
     found = wanted.of(config)
@@ -119,7 +119,7 @@ def export_series(  # noqa: PLR0913 - keywords
     end: str | None = None,
     force: bool = False,
 ) -> str:
-    """Write the candles of a series to a file, and say how many."""
+    """Write the candles of a series to a file and return a line with their number; none at all is an error."""
     write = table_writer(output, force=force)
     stored = Wanted(*wanted).of(config)
     if not stored:

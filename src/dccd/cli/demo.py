@@ -1,4 +1,4 @@
-"""Everything at work, on loopback: an exchange with made-up candles, a webhook, a job that breaks and recovers."""
+"""The demo, on loopback: an exchange with made-up candles, a webhook, a job that fails and recovers."""
 
 import tempfile
 import textwrap
@@ -21,7 +21,7 @@ _REFUSAL = {"code": -1121, "msg": "Invalid symbol."}
 
 
 def play(say: Callable[[str], None]) -> None:
-    """Run the demo and tell what happens, line by line."""
+    """Run the demo and print what happens; without ccxt, `MissingExtraError` names the extra."""
     check_exchange("binance")
     path = Path(tempfile.mkdtemp(prefix="dccd-demo-"))
     with LoopbackExchange() as exchange, WebhookReceiver() as webhook:

@@ -1,4 +1,4 @@
-"""What the values of options mean; an error names the option."""
+"""Parse the values of options; an error names the option."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from dccd.units import parse_duration
 
 
 def seconds_of(option: str, duration: str) -> float:
-    """Return a duration in seconds; a text that is none is an error."""
+    """Return a duration in seconds; any other text is an error."""
     try:
         return parse_duration(duration)
     except ValueError as error:
@@ -16,7 +16,7 @@ def seconds_of(option: str, duration: str) -> float:
 
 
 def milliseconds_of(option: str, time: str | None) -> int | None:
-    """Return a time, in UTC if it names no zone, as milliseconds; a text that is none is an error."""
+    """Return a time as milliseconds since 1970, in UTC if it names no zone; any other text is an error."""
     if time is None:
         return None
     try:

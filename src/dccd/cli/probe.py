@@ -1,4 +1,4 @@
-"""What other programs ask the command for: whether all is well, and metrics."""
+"""Commands for other programs: the health check and metrics."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def healthcheck(config: "CollectorConfig", max_age: str, *, jobs: bool) -> tuple[bool, str]:
-    """Return whether the daemon is well, and a line about it."""
+    """Return whether the daemon is healthy, with `jobs` also whether no job is alerted, and a line about it."""
     seconds = seconds_of("--max-age", max_age)
     overview = read_overview(config, SYSTEM_CLOCK.time())
     wrong = fault(overview, max_age=seconds, persistence=True, jobs=jobs)
@@ -26,5 +26,5 @@ def healthcheck(config: "CollectorConfig", max_age: str, *, jobs: bool) -> tuple
 
 
 def metrics(config: "CollectorConfig") -> bytes:
-    """Return metrics of what the files tell, in the text format of Prometheus."""
+    """Return metrics from the files in the text format of Prometheus; without its client the error names the extra."""
     return exposition(read_overview(config, SYSTEM_CLOCK.time()))

@@ -24,7 +24,7 @@ _EXIT_SECONDS: Final = 1.0
 
 @contextmanager
 def stopped_by_signals(shutdown_timeout: float) -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set; a second SIGINT, or no end in time, ends the process at once."""
+    """Give an event that SIGTERM and SIGINT set; a second SIGINT, or a timeout, ends the process at once."""
     stop = threading.Event()
     ending = _Ending(stop.set, lambda: shutdown_timeout, 1)
     with _signals({signal.SIGTERM: ending.ask, signal.SIGINT: ending.interrupt}):
@@ -37,7 +37,7 @@ def stopped_by_signals(shutdown_timeout: float) -> Iterator[threading.Event]:
 def run_daemon(
     load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]", *, wait: bool
 ) -> None:
-    """Collect until SIGTERM or SIGINT comes; SIGHUP reads the configuration again."""
+    """Collect until SIGTERM or SIGINT; SIGHUP loads the configuration again, and `configure` sets up its console."""
     orders = Orders()
     config = load()
     configure(config)
@@ -48,12 +48,12 @@ def run_daemon(
     with _signals(on):
         in_time = serve(config, orders, load, configure=configure, wait=wait)
         if not in_time:
-            _leave(0)  # the interpreter would wait for the thread that waits for an exchange
+            _leave(0)  # the interpreter would wait for a thread that waits for an exchange
         ending.call_off()
 
 
 class _Ending:
-    """An orderly end that was asked for, and what happens if it does not come."""
+    """An orderly shutdown, and a timer that ends the process if the shutdown takes too long."""
 
     def __init__(self, stop: Callable[[], None], bound: Callable[[], float], code: int) -> None:
         self._stop = stop
@@ -79,13 +79,13 @@ class _Ending:
 
     def _give_up(self) -> None:
         _exit_in(_EXIT_SECONDS, self._code)
-        logger.error("left without an orderly end: it took too long; what was stored and recorded stays")
+        logger.error("the shutdown took too long and was cut off; all that was stored and recorded is kept")
         _leave(self._code)
 
 
 def _leave(code: int) -> None:
     """End the process without waiting for its threads."""
-    _exit_in(_EXIT_SECONDS, code)  # what holds the process up may hold up flushing too: a pipe that nobody reads
+    _exit_in(_EXIT_SECONDS, code)  # flushing may block too: on a pipe that nobody reads
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -102,8 +102,8 @@ def _exit_in(seconds: float, code: int) -> None:
 def _signals(on: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
     """Call functions on signals, in a thread of its own.
 
-    A handler of Python runs between any two instructions of the main thread, so it can wait for a lock that this very
-    thread holds, that of an event for one; and it does not run while the main thread is held up in a system call.
+    A Python handler runs between two instructions of the main thread, so it could wait for a lock that this very thread
+    holds, such as that of an event; and it does not run while the main thread is blocked in a system call.
     """
     reader, writer = socket.socketpair()
     writer.settimeout(0.0)

@@ -1,4 +1,4 @@
-"""How far a run has come, as bars on a terminal."""
+"""Progress bars of a run on a terminal."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Progress = Callable[[str, int, int, int], None]
 
 @contextmanager
 def progress_bars(stream: TextIO, config: "CollectorConfig") -> Iterator[Progress | None]:
-    """Give what shows a bar for each series under way; None where the stream is no terminal."""
+    """Give a function that shows a bar for each series being collected; None where the stream is no terminal."""
     if not stream.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""What the commands print, as pure functions."""
+"""Tables that the commands print, as pure functions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ _WIDTH: Final = 240
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int = _WIDTH) -> str:
-    """Return rows in aligned columns; the last column is cut to fit the width."""
+    """Return rows in aligned columns; a line that is too long is cut."""
     grid = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in grid) for column in range(len(header))]
     text = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in grid)
@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int = _WI
 
 
 def results_table(results: "Iterable[JobResult]") -> str:
-    """Return how each job of one run ended, and below it the errors in full."""
+    """Return the result of each job of a run, and below the table the errors in full."""
     results = list(results)
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Commands about the configuration: begin with one, check it, look up what there is, carry an old one over."""
+"""Commands about the configuration: write one, check it, list the variables, convert one of dccd 2.x."""
 
 import os
 import textwrap
@@ -20,7 +20,7 @@ _WIDTH: Final = 80
 
 
 def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
-    """Print each setting with its source, and what would run."""
+    """Print each setting with its source, and the jobs; an unknown exchange is an error."""
     from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
 
     config = traced.config
@@ -36,7 +36,7 @@ def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
         raise ConfigError("\n".join(dict.fromkeys(problems)))
     rows = list(_rows(traced))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    room = max(14, _WIDTH - widths[0] - widths[2] - 4)  # a longer value pushes its origin to the right
+    room = max(14, _WIDTH - widths[0] - widths[2] - 4)  # a longer value moves its source to the right
     for name, value, origin in rows:
         say(f"{name:{widths[0]}}  {value:{min(widths[1], room)}}  {origin}")
     say("")
@@ -73,7 +73,7 @@ def _shown(value: object, *, secret: bool) -> str:
 
 
 def _exactly(seconds: float) -> str:
-    """Return a duration as one would write it, not rounded."""
+    """Return a duration exactly, as a person would write it."""
     whole = seconds and seconds.is_integer()
     return format_timeframe(int(seconds)) if whole else f"{seconds:.15g}s"
 
@@ -100,7 +100,7 @@ def _indented(text: str) -> str:
 
 
 def initialise(path: Path) -> str:
-    """Write a configuration to begin with, and say so."""
+    """Write a starter configuration and return the next step; a file that exists is an error."""
     from dccd.daemon.config import starter  # noqa: PLC0415
 
     _create(path, starter())
@@ -108,7 +108,7 @@ def initialise(path: Path) -> str:
 
 
 def migrate_file(source: Path, output: Path) -> Iterator[str]:
-    """Write the configuration that does what one of dccd 2.x did, and say what it could not carry over."""
+    """Convert a configuration of dccd 2.x into a new file and yield lines on what was left out."""
     from dccd.daemon.config import migrate, unreadable  # noqa: PLC0415
 
     try:
@@ -136,7 +136,7 @@ def _create(path: Path, text: str) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        msg = f"{path} exists and is left as it is: move it away, or name another file"
+        msg = f"{path} exists and was not changed: move it away, or name another file"
         raise DccdError(msg) from None
     except OSError as error:
         msg = f"{path} cannot be written: {files.describe(error)}"

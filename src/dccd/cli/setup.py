@@ -1,4 +1,4 @@
-"""What commands begin with: the configuration, and where they log to."""
+"""The first steps of a command: its configuration and its log."""
 
 import logging
 from contextlib import suppress
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from dccd.daemon import logs
 from dccd.daemon.config import load_config
+from dccd.disk import check_format
 from dccd.errors import ConfigError, UnknownSourceError
 
 if TYPE_CHECKING:
@@ -16,24 +17,26 @@ _consoles: Final[list[logging.Handler]] = []
 
 
 def data_path(config: Path | None) -> Path:
-    """Return the directory that a configuration names."""
-    return load_config(config).storage.local_path
+    """Return the data directory of a configuration; one of a newer format is an error."""
+    local_path = load_config(config).storage.local_path
+    check_format(local_path)
+    return local_path
 
 
 def settings_with_jobs(path: Path | None) -> "CollectorConfig":
-    """Return the configuration; one without jobs is an error, and so is an extra that its jobs need and lack."""
+    """Return the configuration; one without jobs is an error, and so is a missing extra that its jobs need."""
     from dccd.candles import check_exchange  # noqa: PLC0415 - 60 ms, for those who collect
 
     settings = load_config(path)
     require_jobs(settings)
     for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
-        with suppress(UnknownSourceError):  # its jobs fail, and the others run
+        with suppress(UnknownSourceError):  # only its own jobs fail
             check_exchange(name)
     return settings
 
 
 def require_jobs(settings: "CollectorConfig") -> None:
-    """Raise `ConfigError` where nothing is configured to be collected."""
+    """Raise `ConfigError` if no jobs are configured."""
     if not settings.histo_jobs:
         msg = (
             "no jobs are configured: add [[histo_jobs]] to a dccd.toml, "
@@ -43,7 +46,7 @@ def require_jobs(settings: "CollectorConfig") -> None:
 
 
 def configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:
-    """Log to a stream as the settings say, in place of what an earlier call set up."""
+    """Log to a stream as the settings say; this replaces what an earlier call set up."""
     root = logging.getLogger()
     logging.getLogger("dccd").setLevel(settings.log.level)
     form = settings.log.console

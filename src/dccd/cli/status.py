@@ -1,4 +1,4 @@
-"""The command ``status``: once, again and again, or as JSON."""
+"""The command ``status``: once or refreshed, as a table or as JSON."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _INTERVAL_SECONDS: Final = (0.2, 3600.0)
 
 
 def show_status(config: "CollectorConfig", stream: TextIO, *, as_json: bool = False) -> None:
-    """Print the health of all jobs."""
+    """Print the health of all jobs; colours are for a terminal, errors in full for everything else."""
     overview = read_overview(config, SYSTEM_CLOCK.time())
     if as_json:
         _say(stream, json.dumps(to_json(overview), indent=2))
@@ -46,7 +46,7 @@ def watch_status(  # noqa: PLR0913 - what a test injects comes last
     clock: Clock = SYSTEM_CLOCK,
     stop: threading.Event | None = None,
 ) -> None:
-    """Print the health of all jobs again and again, until interrupted."""
+    """Print the health of all jobs at an interval until interrupted; as JSON, one object a line."""
     seconds = _seconds(interval)
     ended = stop or threading.Event()
     console = _console(stream)
@@ -88,7 +88,7 @@ def _seconds(interval: str) -> float:
     low, high = _INTERVAL_SECONDS
     seconds = seconds_of("--interval", interval)
     if not low <= seconds <= high:
-        msg = "--interval: from 0.2s to 1h"
+        msg = "--interval: should be from 0.2s to 1h"
         raise DccdError(msg)
     return seconds
 
@@ -98,7 +98,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _width(console: Console) -> int | None:
-    """Return the columns to keep to; None where nobody said and nobody looks, such as into a pipe."""
+    """Return the width to use; None into a pipe for which no width is set."""
     return console.width if console.is_terminal or os.environ.get("COLUMNS", "").isdigit() else None
 
 

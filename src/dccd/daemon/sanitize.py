@@ -1,4 +1,4 @@
-"""Make an outcome of whatever a caller reports; nothing here raises."""
+"""Turn whatever a caller reports into values of an outcome; nothing here raises."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ _MAX_ROWS: Final = 2**53  # what every reader of JSON counts exactly
 
 
 def describe(error: BaseException | str | None) -> str | None:
-    """Return an error as one line, ``Type: message``.
+    """Return an error as one line without secrets, ``Type: message``, cut to 500 characters.
 
     Examples
     --------
@@ -33,20 +33,20 @@ def describe(error: BaseException | str | None) -> str | None:
     return text if len(text) <= _MAX_ERROR_LENGTH else f"{text[: _MAX_ERROR_LENGTH - 1]}…"
 
 
-def count(rows: object, key: str) -> int:
-    """Return a number of rows; anything that is none counts as 0, with a warning."""
+def to_row_count(rows: object, key: str) -> int:
+    """Return a number of rows; anything else counts as 0, with a warning."""
     try:
         value = operator.index(rows)  # type: ignore[arg-type]  # what is no integer raises
     except Exception:  # noqa: BLE001 - somebody's own __index__
         value = -1
     if 0 <= value <= _MAX_ROWS:
         return value
-    _warn("%s: rows is no count (%s); taken as 0", key, type(rows).__name__)
+    _warn("%s: rows is not a number of rows (%s); recorded as 0", key, type(rows).__name__)
     return 0
 
 
-def number(value: object, what: str, key: str) -> float | None:
-    """Return a number of seconds; anything that is none counts as unknown, with a warning."""
+def to_seconds(value: object, what: str, key: str) -> float | None:
+    """Return seconds, not negative and rounded to milliseconds; anything else counts as unknown, with a warning."""
     if value is None:
         return None
     try:
@@ -55,7 +55,7 @@ def number(value: object, what: str, key: str) -> float | None:
         seconds = math.nan
     if math.isfinite(seconds) and seconds <= LATEST_SECONDS:
         return round(max(0.0, seconds), 3)
-    _warn("%s: %s is no number of seconds; ignored", key, what)
+    _warn("%s: %s is not a number of seconds; ignored", key, what)
     return None
 
 

@@ -26,12 +26,12 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 30.0
 CHECK_JOB: Final = "dccd:check"
-# APScheduler's own default drops a run that is a second late.
-_NEVER_SKIPPED: Final = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-# What a round of all series of an exchange may take while each of them has much to fetch.
+# APScheduler skips a run that is a second late by default.
+_JOB_DEFAULTS: Final = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+# A round of all series of an exchange may take so long while each of them has much to fetch.
 _ROUND_SECONDS: Final = 30.0
 _MIN_TURN_SECONDS: Final = 1.0
-# Two tries of a request that hangs: an outage is met before the jobs that wait behind it count as late.
+# Two tries of a request that hangs: the outage is found before the jobs that wait for their turn count as late.
 _RETRY_BUDGET_SECONDS: Final = 20.0
 
 
@@ -188,7 +188,10 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     tasks = tasks_of(config)
     waiting = Counter(map(_exchange, tasks))
     scheduler = BackgroundScheduler(
-        executors={name: Pool(1) for name in (CHECK_JOB, *waiting)}, timezone=UTC, logger=_quiet_logger()
+        executors={name: Pool(1) for name in (CHECK_JOB, *waiting)},
+        job_defaults=_JOB_DEFAULTS,
+        timezone=UTC,
+        logger=_quiet_logger(),
     )
     at_once = DueAtOnce(partial(make_due, scheduler), check_every)
     BaseTrigger.register(AtClose)
@@ -203,7 +206,6 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
             name="check",
             executor=CHECK_JOB,
             next_run_time=datetime.now(UTC) + timedelta(seconds=check_every),
-            **_NEVER_SKIPPED,
         )
     for task in tasks:
         scheduler.add_job(
@@ -214,7 +216,6 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
             name=task.key,
             executor=_exchange(task),
             next_run_time=datetime.now(UTC),
-            **_NEVER_SKIPPED,
         )
     return scheduler
 
@@ -226,7 +227,7 @@ def _check(health: "HealthMonitor", ticked: "Callable[[list[str]], None] | None"
 
 
 class _Events:
-    """What the scheduler says of its jobs, made known: a run that had to be left out, and one that has to go on."""
+    """Acts on the events of the scheduler: logs skipped runs, and makes a job due that has more to fetch."""
 
     def __init__(
         self, scheduler: "BackgroundScheduler", collector: Collector, tasks: dict[str, Task], at_once: DueAtOnce
@@ -235,60 +236,60 @@ class _Events:
         self._collector = collector
         self._tasks = tasks
         self._at_once = at_once
-        self._left_out: set[str] = set()
+        self._skipped: set[str] = set()
         self._behind: set[str] = set()
 
     def subscribe(self) -> None:
         from apscheduler import events  # noqa: PLC0415
 
         on = self._scheduler.add_listener
-        on(self._ended, events.EVENT_JOB_EXECUTED)
-        on(self._skipped, events.EVENT_JOB_MAX_INSTANCES | events.EVENT_JOB_MISSED)
-        on(self._broke, events.EVENT_JOB_ERROR)
+        on(self._on_end, events.EVENT_JOB_EXECUTED)
+        on(self._on_skip, events.EVENT_JOB_MAX_INSTANCES | events.EVENT_JOB_MISSED)
+        on(self._on_error, events.EVENT_JOB_ERROR)
         on(lambda _: self._at_once.start(), events.EVENT_SCHEDULER_STARTED)
-        on(self._shut_down, events.EVENT_SCHEDULER_SHUTDOWN)
+        on(self._on_shutdown, events.EVENT_SCHEDULER_SHUTDOWN)
 
-    def _ended(self, event: Any) -> None:  # noqa: ANN401 - APScheduler is not typed
-        self._left_out.discard(event.job_id)
+    def _on_end(self, event: Any) -> None:  # noqa: ANN401 - APScheduler is not typed
+        self._skipped.discard(event.job_id)
         self._behind.discard(event.job_id)
         result = event.retval
         if isinstance(result, JobResult) and not result.complete and not self._collector.stop.is_set():
             self._behind.add(event.job_id)
             self._at_once.add(event.job_id)
 
-    def _shut_down(self, _event: Any) -> None:  # noqa: ANN401
+    def _on_shutdown(self, _event: Any) -> None:  # noqa: ANN401
         self._at_once.stop()
         self._collector.close()
 
-    def _skipped(self, event: Any) -> None:  # noqa: ANN401
-        """Say it, once for an exchange: APScheduler raises no error. `HealthMonitor.check` sees whether it lasts."""
+    def _on_skip(self, event: Any) -> None:  # noqa: ANN401
+        """Warn once for each exchange, as APScheduler raises no error; `HealthMonitor.check` finds out if it lasts."""
         key, task = event.job_id, self._tasks.get(event.job_id)
-        if key in self._left_out | self._behind:
+        if key in self._skipped | self._behind:
             return
         exchange = _exchange(task) if task else None
-        left_out = self._left_out.copy()  # runs end meanwhile, in threads of their own
-        known = any(_exchange(self._tasks[other]) == exchange for other in left_out if other in self._tasks)
-        self._left_out.add(key)
+        skipped = self._skipped.copy()  # runs end meanwhile, in threads of their own
+        known = any(_exchange(self._tasks[other]) == exchange for other in skipped if other in self._tasks)
+        self._skipped.add(key)
         level = logging.DEBUG if known else logging.WARNING
-        logger.log(level, "%s was due again before its last run ended; such runs are left out", key)
+        logger.log(level, "%s was due again before its last run ended; such runs are skipped", key)
 
-    def _broke(self, event: Any) -> None:  # noqa: ANN401
+    def _on_error(self, event: Any) -> None:  # noqa: ANN401
         task, health = self._tasks.get(event.job_id), self._collector.health
         if task is not None and health is not None:
             health.record_failure(task.job.exchange, task.pair, error=event.exception, timeframe=task.qualifier)
         else:
-            logger.error("%s broke off: %s", event.job_id, type(event.exception).__name__)
+            logger.error("%s ended with %s", event.job_id, type(event.exception).__name__)
 
 
 def _quiet_logger() -> logging.Logger:
-    """Return what APScheduler logs to: a run left out is said by `_Events`, once and not at each tick."""
+    """Return a logger for APScheduler that takes errors only, as `_Events` reports a skipped run once."""
     quiet = logger.getChild("apscheduler")
     quiet.setLevel(logging.ERROR)
     return quiet
 
 
 def _max_age(job: "HistoJob") -> float | None:
-    """Return the age at which the newest candle is old: three more should have closed, and some grace."""
+    """Return the age in seconds at which the newest candle is old, by default three candles and some grace."""
     if job.max_age is None:
         return 3 * job.seconds + max(300.0, job.seconds / 2)
     return job.max_age or None

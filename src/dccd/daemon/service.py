@@ -1,4 +1,4 @@
-"""The daemon: collects until it is told to stop, takes up changes, and says how it is."""
+"""The daemon: collects until it is told to stop, takes up a changed configuration, and reports its state."""
 
 import logging
 import os
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Of the time to stop, what runs may take, and when alerts have to be done; the rest is for the interpreter.
+# Shares of the time to stop after which runs, and then alerts, must be done; the rest is for the interpreter.
 _RUNS_SHARE: Final = 0.75
 _ALERTS_SHARE: Final = 0.95
-# At a reload the daemon is away for no longer than this, twice: for runs, and for alerts.
+# A reload waits so long for runs, and so long again for alerts.
 _RELOAD_SECONDS: Final = 5.0
 
 
@@ -38,13 +38,16 @@ def serve(  # noqa: PLR0913 - keywords
     wait: bool = False,
     clock: Clock = SYSTEM_CLOCK,
 ) -> bool:
-    """Collect until told to stop."""
+    """Collect until told to stop; return whether all runs ended in time.
+
+    With `wait`, wait until another daemon on the directory has ended, rather than raise `AlreadyRunningError`.
+    """
     path = config.storage.local_path
     orders.shutdown_timeout = config.alerts.shutdown_timeout
     open_state_directory(path)
     other = read_presence(path) if wait else None
     if other is not None and other.alive:
-        logger.info("waiting for the daemon that is at work on %s, pid %d, to end", path, other.pid)
+        logger.info("waiting until the daemon on %s, pid %d, has ended", path, other.pid)
     try:
         with Claim(path, wait=orders.stopped if wait else None, clock=clock) as claim:
             daemon = _Daemon(config, claim, orders, Notifier(), clock)
@@ -56,7 +59,7 @@ def serve(  # noqa: PLR0913 - keywords
 
 
 class _Daemon:
-    """Generations, one after the other, and what is said of them."""
+    """Runs one runtime after the other, and reports how they are."""
 
     def __init__(
         self, config: "CollectorConfig", claim: Claim, orders: Orders, notifier: Notifier, clock: Clock
@@ -65,16 +68,16 @@ class _Daemon:
         self._orders = orders
         self._notifier = notifier
         self._clock = clock
-        self._every = min(CHECK_SECONDS, (notifier.watchdog or CHECK_SECONDS * 4) / 4)
+        self._check_seconds = min(CHECK_SECONDS, (notifier.watchdog or CHECK_SECONDS * 4) / 4)
         now = clock.time()
-        self._said = Presence(os.getpid(), __version__, now, now, "running")
+        self._presence = Presence(os.getpid(), __version__, now, now, "running")
         self._troubled: list[str] = []
-        claim.say(self._said)  # what a daemon before said would be taken for ours
-        self._generation = self._make(config)
-        self._left: list[Runtime] = []
+        self._unfinished: list[Runtime] = []
+        claim.report(self._presence)  # or the presence of the daemon before would pass for ours
+        self._runtime = self._make(config)
 
     def run(self, load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]") -> bool:
-        self._begin("started")
+        self._start("started")
         while (order := self._orders.take()) != "stop":
             if order == "reload":
                 self._reload(load, configure)
@@ -82,42 +85,42 @@ class _Daemon:
                 self._tick()
         logger.info("stopping")
         self._notifier.stopping()
-        self._say(state="stopping")
+        self._report(state="stopping")
         self._end()
-        self._say(state="stopped", next_runs={}, address=None)
-        return not any(generation.lingers for generation in (*self._left, self._generation))
+        self._report(state="stopped", next_runs={}, address=None)
+        return not any(runtime.has_unfinished_runs for runtime in (*self._unfinished, self._runtime))
 
     def _make(self, config: "CollectorConfig") -> Runtime:
-        return Runtime(config, self._every, self._ticked, self._clock)
+        return Runtime(config, self._check_seconds, self._ticked, self._clock)
 
     def _end(self) -> None:
-        bound = self._generation.config.alerts.shutdown_timeout
+        bound = self._runtime.config.alerts.shutdown_timeout
         until = self._clock.monotonic() + bound * _ALERTS_SHARE
-        self._generation.halt(bound * _RUNS_SHARE)
+        self._runtime.halt(bound * _RUNS_SHARE)
         logger.info("stopped")
-        self._generation.close(until - self._clock.monotonic())
+        self._runtime.close(until - self._clock.monotonic())
 
-    def _begin(self, word: str) -> None:
-        config = self._generation.config
+    def _start(self, word: str) -> None:
+        config = self._runtime.config
         data = config.storage.local_path
         gone = read_alert_state(data).gone
         count = len(config.jobs_by_key())
         logger.info("%s, jobs: %d, data: %s, %s", word, count, data, alerts_line(config.alerts, gone))
-        _warn_of_unknown(config)
-        if fault := self._generation.health.persistence_fault:
+        _report_unknown_exchanges(config)
+        if fault := self._runtime.health.persistence_fault:
             logger.error("records are kept in memory only: %s", fault)
-        self._generation.start(lambda: self._said)
-        self._say(
+        self._runtime.start(lambda: self._presence)
+        self._report(
             jobs=count,
-            next_runs={key: at.timestamp() for key, at in self._generation.next_runs().items()},
+            next_runs=self._next_runs(),
             destinations=tuple(each.masked for each in destinations_of(config.alerts)),
-            address=self._generation.address,
+            address=self._runtime.address,
         )
         self._notifier.ready(f"jobs: {count}")
 
     def _reload(self, load: "Callable[[], CollectorConfig]", configure: "Callable[[CollectorConfig], None]") -> None:
         self._notifier.reloading()
-        before = self._generation
+        before = self._runtime
         try:
             config = load()
             _refuse_to_move(before.config, config)
@@ -134,34 +137,34 @@ class _Daemon:
         configure(config)
         self._replace(before, after)
         self._orders.shutdown_timeout = config.alerts.shutdown_timeout
-        self._say(reloaded_at=self._clock.time())
-        self._begin("reloaded")
+        self._report(reloaded_at=self._clock.time())
+        self._start("reloaded")
 
     def _replace(self, before: Runtime, after: Runtime) -> None:
         if before.config.schedule == after.config.schedule:
-            after.spare(before.settled())
+            after.postpone(before.finished_jobs())
         before.halt(_RELOAD_SECONDS, lambda: self._notifier.alive("reloading"))
         before.close(_RELOAD_SECONDS)
-        self._left = [generation for generation in (*self._left, before) if generation.lingers]
-        self._generation = after
+        self._unfinished = [runtime for runtime in (*self._unfinished, before) if runtime.has_unfinished_runs]
+        self._runtime = after
 
     def _ticked(self, troubled: list[str]) -> None:
-        # In a thread of the scheduler, which holds a lock while it waits for its threads to end: say nothing here.
+        # In a thread of the scheduler, whose shutdown holds a lock while it waits for this thread: report elsewhere.
         self._troubled = troubled
         self._orders.tick()
 
     def _tick(self) -> None:
-        """Say that the daemon is alive: the thread that looks at the jobs is, and so is this one."""
-        self._say(
-            ticked_at=self._clock.time(),
-            next_runs={key: at.timestamp() for key, at in self._generation.next_runs().items()},
-        )
-        self._notifier.alive(f"jobs: {self._said.jobs}, in trouble: {len(self._troubled)}")
+        """Report that the daemon is alive: the thread that checks the jobs is, and so is this one."""
+        self._report(ticked_at=self._clock.time(), next_runs=self._next_runs())
+        self._notifier.alive(f"jobs: {self._presence.jobs}, in trouble: {len(self._troubled)}")
 
-    def _say(self, **changes: object) -> None:
-        fault = self._generation.health.persistence_fault
-        self._said = replace(self._said, persistence=fault, **changes)  # type: ignore[arg-type]
-        self._claim.say(self._said)
+    def _next_runs(self) -> dict[str, float]:
+        return {key: at.timestamp() for key, at in self._runtime.next_runs().items()}
+
+    def _report(self, **changes: object) -> None:
+        fault = self._runtime.health.persistence_fault
+        self._presence = replace(self._presence, persistence=fault, **changes)  # type: ignore[arg-type]
+        self._claim.report(self._presence)
 
 
 def _refuse_to_move(before: "CollectorConfig", after: "CollectorConfig") -> None:
@@ -172,7 +175,7 @@ def _refuse_to_move(before: "CollectorConfig", after: "CollectorConfig") -> None
         logger.warning("log.file stays %s until dccd is restarted", before.log.file)
 
 
-def _warn_of_unknown(config: "CollectorConfig") -> None:
+def _report_unknown_exchanges(config: "CollectorConfig") -> None:
     from dccd.candles import check_exchange  # noqa: PLC0415 - loads ccxt
 
     for name in dict.fromkeys(job.exchange for job in config.histo_jobs):

@@ -1,4 +1,4 @@
-"""Write files so that a reader sees the old content or the new one, never a part."""
+"""Write files so that a reader sees the old content or the new one, never a part of either."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ _ADVICE: Final = {
 
 
 class Signature(NamedTuple):
-    """What changes when a file is replaced or written: inode, size, and time of change in nanoseconds."""
+    """What changes when a file is replaced or written."""
 
     inode: int
     size: int
@@ -40,12 +40,12 @@ class Signature(NamedTuple):
 
 
 def signature(path: Path | str, system: System = SYSTEM) -> Signature | None:
-    """Return the signature of a file, or None where there is none; raise `OSError` if something else is there."""
+    """Return the signature of a file, None if there is no file; raise `OSError` if the path is not a regular file."""
     try:
         stat = system.stat(path)
     except FileNotFoundError:
         return None
-    if not S_ISREG(stat.st_mode):  # a pipe would be waited for, a device replaced
+    if not S_ISREG(stat.st_mode):  # reading a pipe would block, and writing would replace a device
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     return _signature(stat)
 
@@ -55,7 +55,7 @@ def _signature(stat: os.stat_result) -> Signature:
 
 
 def describe(error: OSError) -> str:
-    """Return what went wrong with a file and what to do about it, without its path."""
+    """Return what an error of the disk means and what to do about it, without the path of the file."""
     advice = _ADVICE.get(error.errno or 0)
     return advice or f"{error.strerror or type(error).__name__}: see the system's log"
 
@@ -63,12 +63,15 @@ def describe(error: OSError) -> str:
 def replace(
     path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
 ) -> Signature:
-    """Replace the whole content of a file in one step."""
+    """Replace the whole content of a file in one step; if that raises `OSError`, the old content is still there.
+
+    A symbolic link stays a link: the file it points to is replaced. A mode of None means what the umask allows.
+    """
     return Replacement(path, data, fsync=fsync, mode=mode, system=system).publish()
 
 
 class Replacement:
-    """The new content of a file, written beside it and ready to take its place."""
+    """The new content of a file, written to a temporary file beside it, that `publish` puts in its place."""
 
     def __init__(
         self, path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
@@ -83,11 +86,11 @@ class Replacement:
             raise
 
     def publish(self) -> Signature:
-        """Put the new content in its place."""
+        """Rename the temporary file to the file; if that raises `OSError`, the old content is still there."""
         try:
             self._system.replace(self._temporary, self._target)
         except BaseException as error:
-            # A network file system may do it and say that it failed; a signal handler may raise after it was done.
+            # A network file system may rename and report a failure; a signal handler may raise after the rename.
             published = self.is_published()
             if not published:
                 self._discard()
@@ -96,7 +99,7 @@ class Replacement:
         return self.signature
 
     def is_published(self) -> bool:
-        """Whether the file is this one."""
+        """Return whether the file has this content by now."""
         with suppress(OSError):
             return signature(self._target, self._system) == self.signature
         return False
@@ -109,9 +112,9 @@ class Replacement:
             view = memoryview(data)
             while view:
                 view = view[system.write(descriptor, view) :]
-            # The kernel's clock ticks in milliseconds, and inodes are used again: only this tells two writes apart.
+            # The kernel's clock ticks in milliseconds and inodes are reused: only this tells two writes apart.
             now = time.time_ns()
-            with suppress(OSError):  # a file system without times of its own
+            with suppress(OSError):  # a file system that stores no times
                 system.utime(self._temporary, ns=(now, now))
             if fsync:
                 system.fsync(descriptor)
@@ -125,18 +128,15 @@ class Replacement:
 
 
 def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = True) -> Signature:
-    """Replace a file by what `write` puts into a temporary file beside it."""
+    """Replace a file in one step by what `write` puts into a temporary file beside it."""
     target = _target(path, SYSTEM)
     temporary = Path(_temporary(target))
     try:
         write(temporary)
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
+        with temporary.open("rb+") as file:
             if fsync:
-                os.fsync(descriptor)
-            stat = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
+                os.fsync(file.fileno())
+            stat = os.fstat(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
@@ -158,9 +158,9 @@ def _temporary(target: str) -> str:
 
 
 def set_aside(path: Path, why: str, now: float) -> Path:
-    """Rename a file to ``{name}.{why}-{UTC time}`` and return its new path; never replace an older one.
+    """Rename a file to ``{name}.{why}-{UTC time}``, never over an older one, and return its new path.
 
-    Of a symbolic link it renames what the link points to.
+    Of a symbolic link, the file it points to is renamed.
     """
     path = Path(_target(path, SYSTEM))
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
@@ -181,12 +181,12 @@ def set_aside(path: Path, why: str, now: float) -> Path:
             os.unlink(aside)
             raise
         return aside
-    msg = f"{path}: a thousand files are set aside already; move them away"
+    msg = f"{path}: a thousand damaged files are beside it already: move them away"
     raise OSError(errno.EEXIST, msg)
 
 
-def remove_stray(directory: Path, now: float) -> None:
-    """Remove the temporary files that killed writers left an hour ago or earlier."""
+def remove_old_strays(directory: Path, now: float) -> None:
+    """Remove the temporary files in a directory that are older than an hour: killed processes left them."""
     with suppress(OSError):
         for path in directory.glob(f".*{_TEMPORARY}"):
             with suppress(OSError):
@@ -195,7 +195,7 @@ def remove_stray(directory: Path, now: float) -> None:
 
 
 def remove_strays_of(path: Path) -> None:
-    """Remove the temporary files that killed writers of a file left; the caller holds the lock of all its writers."""
+    """Remove all temporary files of one file; the caller holds the lock that all its writers take."""
     target = Path(_target(path, SYSTEM))
     with suppress(OSError):
         for stray in list(target.parent.iterdir()):

@@ -1,4 +1,4 @@
-"""A lock between processes, held for the length of one write."""
+"""A lock between processes, held for one write."""
 
 import errno
 import os
@@ -10,33 +10,40 @@ from pathlib import Path
 from typing import Final, Protocol
 from weakref import ref
 
+from dccd.disk.files import PRIVATE
 from dccd.disk.system import SYSTEM, System
 
 if sys.platform != "win32":
     import fcntl
 
-_POLL_SECONDS: Final = 0.001  # at filelock's own 50 ms two busy processes starve each other
-_PRIVATE: Final = 0o600
-_UNKNOWN: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP})
-# By descriptor. A signal handler that raises may keep a lock from being given back; then it is once it is dropped.
+_POLL_SECONDS: Final = 0.001  # with the 50 ms of filelock two busy processes starve each other
+_NOT_SUPPORTED: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP})
+# By descriptor. If a signal handler raises before a lock is released, the weak reference releases it.
 _held: Final[dict[int, "ref[_Flock]"]] = {}
 
 
 class FileLock(AbstractContextManager[object], Protocol):
-    """A context in which no other process and no other thread is."""
+    """A context that one thread of one process is in at a time."""
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock if it is held."""
         ...
 
 
 def file_lock(path: Path, timeout: float, *, system: System = SYSTEM) -> FileLock:
-    """Return a lock between processes and between threads, not reentrant."""
+    """Return a lock between processes and threads, for one use: not reentrant.
+
+    Entering it raises `TimeoutError`, an `OSError`, after so many seconds. The file stays; one that a killed process
+    left locks nobody out.
+    """
     return _portable(path, timeout) if sys.platform == "win32" else _Flock(path, timeout, system)
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether somebody holds a lock, without creating or keeping anything."""
+    """Return whether a process holds a lock, without creating the file; False if there is no file.
+
+    Whoever tries to take the lock at this very moment may have to try again.
+    """
     if sys.platform == "win32":
         if not path.exists():
             return False
@@ -59,26 +66,26 @@ def is_locked(path: Path) -> bool:
 
 
 def _portable(path: Path, timeout: float) -> FileLock:
-    import filelock  # noqa: PLC0415 - 15 ms that only Windows and odd file systems cost
+    import filelock  # noqa: PLC0415 - 15 ms that only Windows and file systems without flock need
 
-    return filelock.FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, mode=_PRIVATE, thread_local=False)
+    return filelock.FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, mode=PRIVATE, thread_local=False)
 
 
 class _Flock:
-    """The lock of filelock on POSIX, on the same file, without its cost: it is taken at each record."""
+    """The lock that filelock takes on POSIX, on the same file, but cheaper: each record takes it."""
 
     def __init__(self, path: Path, timeout: float, system: System) -> None:
         self._path = path
         self._timeout = timeout
         self._system = system
         self._held: tuple[int, System, ref[_Flock]] | None = None
-        self._stand_in: FileLock | None = None
+        self._portable: FileLock | None = None
 
     def __enter__(self) -> None:
         until = time.monotonic() + self._timeout
         while not self._try():
-            if self._stand_in is not None:
-                self._stand_in.__enter__()
+            if self._portable is not None:
+                self._portable.__enter__()
                 return
             if time.monotonic() >= until:
                 raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock")
@@ -88,45 +95,45 @@ class _Flock:
         self.release()
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
-        if self._stand_in is not None:
-            self._stand_in.release()
+        """Release the lock if it is held."""
+        if self._portable is not None:
+            self._portable.release()
         if self._held is not None:
-            _give_back(*self._held)
+            _release(*self._held)
             self._held = None
 
     def _try(self) -> bool:
-        descriptor = self._system.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
-        held = _held[descriptor] = ref(self, partial(_give_back, descriptor, self._system))
+        descriptor = self._system.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        held = _held[descriptor] = ref(self, partial(_release, descriptor, self._system))
         self._held = (descriptor, self._system, held)
         locked = False
         try:
-            # A file that somebody removed between the two calls is a lock that nobody else will find.
+            # If the file was removed between the two calls, the next process would lock another file.
             locked = self._system.lock(descriptor) and self._system.fstat(descriptor).st_nlink > 0
         except OSError as error:
-            if error.errno not in _UNKNOWN:
+            if error.errno not in _NOT_SUPPORTED:
                 raise
-            self._stand_in = _portable(self._path, self._timeout)
+            self._portable = _portable(self._path, self._timeout)
         finally:
             if not locked:
                 self.release()
         return locked
 
 
-def _give_back(descriptor: int, system: System, held: "ref[_Flock]") -> None:
-    if _held.get(descriptor) is not held:  # as in a child that was forked while the lock was held
+def _release(descriptor: int, system: System, held: "ref[_Flock]") -> None:
+    if _held.get(descriptor) is not held:  # in a child that was forked while the lock was held
         return
     try:
         with suppress(OSError):  # closing unlocks too, unless a child has the file open
             system.unlock(descriptor)
     finally:
         del _held[descriptor]
-        with suppress(OSError):  # it is closed all the same
+        with suppress(OSError):  # the descriptor is closed even so
             system.close(descriptor)
 
 
 def _leave_locks_to_parent() -> None:
-    # What a child keeps open stays locked when the parent is killed.
+    # A descriptor that the child keeps open stays locked after the parent is killed.
     for descriptor in _held:
         with suppress(OSError):
             os.close(descriptor)

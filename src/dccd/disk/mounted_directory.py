@@ -1,4 +1,4 @@
-"""A directory that may go away with its disk, and what may have come in its place."""
+"""A directory that its disk may take away, and how to tell it from another one at the same path."""
 
 import errno
 import os
@@ -8,27 +8,27 @@ from dccd.disk.system import SYSTEM, System
 
 
 class MountedDirectory:
-    """A directory, remembered with the disk it is on.
+    """A directory that exists, remembered with the disk it is on.
 
-    Where a disk is unmounted, its mount point is left: a directory of the disk below, and whatever was written there
-    before. So what has another device number and another inode is not the place. A disk that comes back may have a new
-    device number; its directories have their inodes then. A directory that was removed and made again has neither a
-    new device nor a new parent, and is the place.
+    An unmounted disk leaves its mount point, a directory of the disk below, which may have content of its own. So a
+    directory with another device number and another inode is another directory. A disk that is mounted again may have
+    a new device number, but its directories have their old inodes. A directory that was removed and made again has a
+    new inode, but its old device number, and is accepted.
     """
 
     def __init__(self, directory: Path, *, system: System = SYSTEM) -> None:
         self._directory = directory
         self._system = system
-        self._there = system.stat(directory)
+        self._known = system.stat(directory)
 
     def check(self) -> None:
-        """Raise `OSError` if the directory is not there, or another one is in its place."""
+        """Raise `OSError` if the directory does not exist, or is another one."""
         found = self._system.stat(self._directory)
-        if found.st_dev != self._there.st_dev and found.st_ino != self._there.st_ino:
+        if found.st_dev != self._known.st_dev and found.st_ino != self._known.st_ino:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-        self._there = found
+        self._known = found
 
     def restore(self) -> None:
-        """Make the directory again if it was removed from a parent that is still there, on the same disk."""
-        if self._system.stat(self._directory.parent).st_dev == self._there.st_dev:
+        """Make the directory again if it was removed and its parent is still there, on the same disk."""
+        if self._system.stat(self._directory.parent).st_dev == self._known.st_dev:
             self._system.mkdir(self._directory)

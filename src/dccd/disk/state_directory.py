@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Final
 
 from dccd.disk import files
+from dccd.disk.system import SYSTEM, System
 from dccd.errors import StorageError
 
 STATE_DIRECTORY: Final = ".dccd"
 FORMAT_FILE: Final = "format"
 FORMAT: Final = 1
-"""The newest format known. A directory without the file has format 0: dccd 0.1.0 wrote it."""
+"""The newest format that this dccd knows. A directory without the file has format 0: dccd 0.1.0 wrote it."""
 
 
 def make_directory(directory: Path) -> Path:
-    """Make a directory and its parents if need be; return it absolute, with symbolic links followed."""
+    """Make a directory and its parents if they are missing; return it absolute, with symbolic links followed."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return directory.resolve()
@@ -26,25 +27,25 @@ def make_directory(directory: Path) -> Path:
         raise StorageError(msg) from None
 
 
-def open_state_directory(local_path: Path) -> Path:
-    """Return the state directory below a data directory, made if need be and marked with the format of this dccd."""
+def open_state_directory(local_path: Path, *, system: System = SYSTEM) -> Path:
+    """Return the state directory below a data directory; make it if it is missing, and mark it with its format."""
     is_marked = check_format(local_path)
     directory = make_directory(local_path / STATE_DIRECTORY)
     if not is_marked:
-        with suppress(OSError):  # of a full disk: the next one to open the directory writes it
-            files.replace(directory / FORMAT_FILE, f"{FORMAT}\n".encode("ascii"))
+        with suppress(OSError):  # the disk is full: whoever opens the directory next marks it
+            files.replace(directory / FORMAT_FILE, f"{FORMAT}\n".encode("ascii"), system=system)
     return directory
 
 
 def check_format(local_path: Path) -> bool:
-    """Return whether the directory has the newest format that this dccd knows; raise if it has a newer one.
+    """Return whether a data directory is marked with `FORMAT`; raise `StorageError` if its format is newer.
 
-    A dccd that makes a newer format writes its own version behind the number, so that the error can name it.
+    The dccd that introduces a format writes its version behind the number, for this error to name.
     """
     path = local_path / STATE_DIRECTORY / FORMAT_FILE
     try:
         number, _, version = path.read_bytes().decode("ascii", "replace").strip().partition(" ")
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null byte: whoever makes the directory tells
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null byte in the path: `make_directory` reports it
         return False
     except OSError as error:
         msg = f"{path} cannot be used: {files.describe(error)}"

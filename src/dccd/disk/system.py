@@ -1,4 +1,4 @@
-"""The system calls that writing a file takes, as an argument, so that each of them can be made to fail."""
+"""The system calls that files and locks need, passed as an argument so that a test can make each of them fail."""
 
 import errno
 import os
@@ -11,18 +11,18 @@ if sys.platform != "win32":
 
 
 class System:
-    """The operating system. A test hands over a subclass with faults of its own."""
+    """The operating system; a test passes a subclass with faults."""
 
     def open(self, path: Path | str, flags: int, mode: int) -> int:
-        """Return the descriptor of a file."""
+        """Open a file and return its descriptor."""
         return os.open(path, flags, mode)
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
-        """Return how many bytes were written."""
+        """Write to a file and return how many bytes were written."""
         return os.write(descriptor, data)
 
     def fsync(self, descriptor: int) -> None:
-        """Wait until a file is on the disk."""
+        """Wait until the content of a file is on the disk."""
         os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
@@ -30,11 +30,11 @@ class System:
         os.close(descriptor)
 
     def replace(self, source: Path | str, target: Path | str) -> None:
-        """Rename a file to what may exist."""
+        """Rename a file, over the target if it exists."""
         os.replace(source, target)
 
     def unlink(self, path: Path | str) -> None:
-        """Take a file away."""
+        """Remove a file."""
         os.unlink(path)
 
     def mkdir(self, path: Path | str) -> None:
@@ -42,23 +42,23 @@ class System:
         os.mkdir(path)
 
     def utime(self, path: Path | str, *, ns: tuple[int, int]) -> None:
-        """Set when a file was read and changed, nanoseconds."""
+        """Set the times of access and change of a file, in nanoseconds."""
         os.utime(path, ns=ns)
 
     def stat(self, path: Path | str) -> os.stat_result:
-        """Return what is known of a path."""
+        """Return the status of the file at a path, symbolic links followed."""
         return os.stat(path)
 
     def lstat(self, path: Path | str) -> os.stat_result:
-        """Return what is known of a path, which may be a link."""
+        """Return the status of a path itself, also if it is a symbolic link."""
         return os.lstat(path)
 
     def fstat(self, descriptor: int) -> os.stat_result:
-        """Return what is known of an open file."""
+        """Return the status of an open file."""
         return os.fstat(descriptor)
 
     def lock(self, descriptor: int) -> bool:
-        """Try to lock an open file against other open files of its path; say whether that was possible."""
+        """Lock an open file if no other open file of its path is locked, and return whether it is locked now."""
         if sys.platform == "win32":
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         try:
@@ -68,7 +68,7 @@ class System:
         return True
 
     def unlock(self, descriptor: int) -> None:
-        """Give a lock back, for every process that has inherited the open file."""
+        """Unlock an open file, for every process that inherited it."""
         if sys.platform != "win32":
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 

@@ -1,30 +1,22 @@
-"""One exchange of ccxt, made to behave: every request bounded, every failure classified."""
+"""One exchange of ccxt, whose requests are spaced, end in time and are retried."""
 
 import functools
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.errors import MissingExtraError, SourceRefusedError, SourceUnavailableError
-from dccd.exchanges.retries import Retries, TransientError
+from dccd.errors import MissingExtraError, SourceUnavailableError
+from dccd.exchanges import errors
+from dccd.exchanges.retries import Retries
 from dccd.http import parse_retry_after
-from dccd.redact import redact
 
 T = TypeVar("T")
 
-_MAX_TEXT: Final = 300
-_ANSWER_TIMEOUTS: Final = 3
-_LIMITED: Final = frozenset({418, 429})
-_BUSY: Final = _LIMITED | {408, 425}
-_ERRORS: Final = frozenset({"error", "errors"})
-_GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
-# What code that expects another answer raises when it meets nonsense.
-_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_TIMEOUTS_PER_ANSWER: Final = 3
+_ERROR_KEYS: Final = frozenset({"error", "errors"})
 
 
 @functools.cache
@@ -39,7 +31,7 @@ def import_ccxt() -> Any:  # noqa: ANN401 - ccxt is typed in parts only
 
 
 def ccxt_exchanges() -> frozenset[str]:
-    """Return the names of the exchanges ccxt knows.
+    """Return the names of the exchanges that ccxt knows.
 
     Examples
     --------
@@ -50,8 +42,8 @@ def ccxt_exchanges() -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What the last request met: the HTTP status, the wait asked for, and the parsed body."""
+class _Answer:
+    """What the last request got: the HTTP status, 0 if none came, the ``Retry-After`` header and the parsed body."""
 
     status: int = 0
     retry_after: str | None = None
@@ -59,10 +51,11 @@ class _Seen:
 
 
 class CcxtClient:
-    """An exchange of ccxt whose calls are serialised, throttled, bounded and retried.
+    """An exchange of ccxt that one thread calls at a time, with spaced requests that end in time and are retried.
 
-    After a call that failed in spite of all tries, nothing is tried more than once until the exchange answers, nor is
-    the same thing until it is answered: an outage is no reason to keep everybody else waiting.
+    `timeout` is how many seconds the exchange may be silent; a whole answer may take three times as long. After a call
+    has failed in spite of its retries, no call is retried until one succeeds, and none with the same `what` until that
+    one succeeds: during an outage nobody waits for the retries of others.
     """
 
     def __init__(
@@ -83,39 +76,39 @@ class CcxtClient:
         self._clock = clock
         self._lock = threading.Lock()
         self._free_at = clock.monotonic()
-        self._seen = _Seen()
+        self._last = _Answer()
         self._unanswered: set[str] = set()
-        self._answers = True
+        self._is_up = True
         self.exchange: Any = getattr(self._ccxt, name)({"enableRateLimit": True, "timeout": timeout * 1000})
-        # Currencies are details of deposits and withdrawals; loading them costs requests.
+        # Currencies are needed for deposits and withdrawals only, and loading them takes requests.
         self.exchange.has["fetchCurrencies"] = False
         self._fetch_unchecked = self.exchange.fetch
         self.exchange.fetch = self._fetch
         self.exchange.throttle = self._throttle
         session = self.exchange.session
-        session.hooks["response"].append(self._note)
+        session.hooks["response"].append(self._keep)
         for scheme in ("http://", "https://"):
-            session.mount(scheme, BoundedAdapter(_ANSWER_TIMEOUTS * timeout, retries.stop))
+            session.mount(scheme, BoundedAdapter(_TIMEOUTS_PER_ANSWER * timeout, retries.stop))
 
     def call(self, what: str, function: Callable[[Any], T]) -> T:
-        """Return what a function of the exchange returns, asking again while that may help."""
-        attempts = None if self._answers and what not in self._unanswered else 1
+        """Return what a function of the exchange returns, retrying while that may help; `what` begins an error."""
+        attempts = None if self._is_up and what not in self._unanswered else 1
         try:
             answer = self._retries.call(what, lambda: self._try(what, function), attempts=attempts)
         except SourceUnavailableError:
-            self._answers = False
+            self._is_up = False
             self._unanswered.add(what)
             raise
-        self._answers = True
+        self._is_up = True
         self._unanswered.discard(what)
         return answer
 
     def answered_with_rows(self) -> bool:
-        """Return whether the last answer was made of rows or has an array inside, as each that lists candles does.
+        """Return whether the last answer lists something, if only an empty array: rows, or an object with an array.
 
-        An array of errors, which Kraken sends empty with every answer, lists no candles.
+        The array of errors that Kraken sends with every answer does not count.
         """
-        body = self._seen.body
+        body = self._last.body
         if isinstance(body, list):
             return all(isinstance(row, list | dict) for row in body)
         return _has_array(body)
@@ -126,47 +119,23 @@ class CcxtClient:
 
     def _try(self, what: str, function: Callable[[Any], T]) -> T:
         with self._lock:
-            self._seen = _Seen()
+            self._last = _Answer()
             try:
                 return function(self.exchange)
             except self._ccxt.BaseError as error:
-                reason = _one_line(f"{type(error).__name__}: {self._told(error)}")
-                if not self._may_pass(error):
-                    msg = f"{what}: {reason}"
-                    raise SourceRefusedError(msg) from None
-                wait = parse_retry_after(self._seen.retry_after, self._clock.time())
-                too_often = (self._ccxt.RateLimitExceeded, self._ccxt.DDoSProtection)
-                limited = self._seen.status in _LIMITED or isinstance(error, too_often)
-                raise TransientError(reason, wait, limited=limited) from None
-            except _NONSENSE as error:
-                reason = _one_line(f"made no sense of the answer: {type(error).__name__}: {error}")
-                raise TransientError(reason) from None
-
-    def _told(self, error: Exception) -> str:
-        """Return the text of an error of ccxt, which leaves out what came between us and the exchange."""
-        text = str(error).removeprefix(f"{self.name} ")
-        cause = _root(error)
-        if cause is error:
-            return text
-        return f"{getattr(cause, 'strerror', None) or cause} ({text})"
-
-    def _may_pass(self, error: Exception) -> bool:
-        status = self._seen.status
-        blocked = status == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS or _GEO_BLOCK.search(str(error))
-        if blocked or isinstance(error, self._ccxt.RestrictedLocation):
-            return False
-        if isinstance(error, self._ccxt.OperationFailed) or status in _BUSY or status in range(500, 600):
-            return True
-        from requests.exceptions import ContentDecodingError  # noqa: PLC0415 - ccxt has loaded it by now
-
-        return isinstance(error.__cause__, ContentDecodingError)  # garbled on the way, which ccxt takes for a refusal
+                status, wait = self._last.status, parse_retry_after(self._last.retry_after, self._clock.time())
+                raise errors.classify(
+                    error, ccxt=self._ccxt, exchange=self.name, what=what, status=status, wait=wait
+                ) from None
+            except errors.UNEXPECTED_ERRORS as error:
+                raise errors.unexpected(error) from None
 
     def _fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:  # noqa: ANN401
         answer = self._fetch_unchecked(self._redirected(url), method, headers, body)
         if not isinstance(answer, dict | list) or answer == {}:
             msg = f"neither a JSON object nor an array: {str(answer)[:100]!r}"
             raise self._ccxt.BadResponse(msg)
-        self._seen.body = answer
+        self._last.body = answer
         return answer
 
     def _redirected(self, url: str) -> str:
@@ -178,30 +147,17 @@ class CcxtClient:
     def _throttle(self, cost: float | None = None) -> None:
         now, stop = self._clock.monotonic(), self._retries.stop
         if stop.is_set() or (self._free_at > now and self._clock.wait(stop, self._free_at - now)):
-            msg = f"{self.name}: stopped before it was asked"
+            msg = f"{self.name}: stopped before the request"
             raise SourceUnavailableError(msg)
         spacing = self.exchange.rateLimit * (1.0 if cost is None else cost) / 1000
         self._free_at = max(now, self._free_at) + spacing
 
-    def _note(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
-        self._seen.status = response.status_code
-        self._seen.retry_after = response.headers.get("Retry-After")
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(redact(text[: 10 * _MAX_TEXT]).split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 3] + "..."
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the first of the errors that led to one that ccxt says was caused by another."""
-    cause = error.__cause__
-    while cause is not None:
-        error, cause = cause, cause.__cause__ or cause.__context__
-    return error
+    def _keep(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
+        self._last.status = response.status_code
+        self._last.retry_after = response.headers.get("Retry-After")
 
 
 def _has_array(value: object) -> bool:
     if isinstance(value, dict):
-        return any(_has_array(inner) for key, inner in value.items() if key not in _ERRORS)
+        return any(_has_array(inner) for key, inner in value.items() if key not in _ERROR_KEYS)
     return isinstance(value, list)

@@ -1,4 +1,4 @@
-"""Ask again what failed for now, within a budget of tries and of time."""
+"""Retry what failed, a number of times and within a time."""
 
 import threading
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from dccd.clock import Clock
 from dccd.errors import RateLimitedError, SourceUnavailableError
+from dccd.exchanges.errors import TransientError
 from dccd.units import format_duration
 
 T = TypeVar("T")
@@ -16,19 +17,12 @@ T = TypeVar("T")
 _backoff: Final = wait_exponential_jitter(initial=1.0, max=30.0, jitter=1.0)
 
 
-class TransientError(Exception):
-    """Something that may work in a while."""
-
-    def __init__(self, reason: str, wait: float | None = None, *, limited: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait
-        self.limited = limited
-
-
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how long to ask again."""
+    """How many attempts a call has, and how many seconds after the first one (`budget`) no further one begins.
+
+    Once `stop` is set, waiting ends and nothing is retried.
+    """
 
     clock: Clock
     stop: threading.Event
@@ -36,17 +30,17 @@ class Retries:
     budget: float = 60.0
 
     def call(self, what: str, function: Callable[[], T], *, attempts: int | None = None) -> T:
-        """Return what a function returns, calling it again after each `TransientError`."""
+        """Return what a function returns, retrying after each `TransientError`; `what` begins an error."""
         began = self.clock.monotonic()
-        most = self.attempts if attempts is None else attempts
+        max_attempts = self.attempts if attempts is None else attempts
 
-        def spent(state: RetryCallState) -> bool:
+        def is_spent(state: RetryCallState) -> bool:
             elapsed = self.clock.monotonic() - began
-            return state.attempt_number >= most or elapsed + state.upcoming_sleep > self.budget
+            return state.attempt_number >= max_attempts or elapsed + state.upcoming_sleep > self.budget
 
         def sleep(seconds: float) -> None:
             if self.clock.wait(self.stop, seconds):
-                msg = f"{what}: stopped while waiting to try again"
+                msg = f"{what}: stopped while waiting for a retry"
                 raise SourceUnavailableError(msg)
 
         def give_up(state: RetryCallState) -> T:
@@ -60,7 +54,7 @@ class Retries:
         return Retrying(
             retry=retry_if_exception_type(TransientError),
             wait=_wait,
-            stop=spent,
+            stop=is_spent,
             sleep=sleep,
             retry_error_callback=give_up,
         )(function)

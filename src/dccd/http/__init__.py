@@ -1,6 +1,6 @@
-"""HTTP within bounds: attempts that end in time, and how long a server asks to wait.
+"""HTTP requests that end in time, and the wait that a server asks for.
 
-What needs requests is loaded when it is first used.
+The names that need requests are loaded when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any, Final

@@ -1,6 +1,6 @@
-"""Answers that must arrive as a whole in time, and before the work is to stop.
+"""Requests that fail if their answer is not complete in time, or if the work is to stop.
 
-A timeout of requests starts anew with each byte, so a server that drips would hold a job for ever.
+A timeout of requests starts again with each byte, so a server that sends one now and then would hold up a job for ever.
 """
 
 import io
@@ -11,16 +11,19 @@ from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK
+from dccd.http.pools import pools_of
 
-_BUFFER: Final = 65_536  # a page of candles is longer than the usual 8 KB
+_BUFFER_BYTES: Final = 65_536  # a page of candles is longer than the usual 8 KB
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Fails a request whose answer, headers included, takes too long."""
+    """Fails a request whose answer, headers included, is not complete so many seconds after the request was sent.
+
+    Once `stop` is set, an answer that is still on its way fails at its next byte.
+    """
 
     def __init__(self, seconds: float, stop: threading.Event) -> None:
         self._seconds = seconds
@@ -33,32 +36,18 @@ class BoundedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self._seconds, self._stop)
 
 
-def _pools(seconds: float, stop: threading.Event) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(seconds: float, stop: threading.Event) -> dict[str, type]:
     class Answer(HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as in http.client
             super().__init__(sock, *args, **kwargs)
-            self.fp = io.BufferedReader(_Reader(self.fp.detach(), seconds, stop), _BUFFER)
+            self.fp = io.BufferedReader(_Reader(self.fp.detach(), seconds, stop), _BUFFER_BYTES)
 
-    class Plain(HTTPConnection):
-        pass
-
-    class TLS(HTTPSConnection):
-        pass
-
-    class PlainPool(HTTPConnectionPool):
-        pass
-
-    class TLSPool(HTTPSConnectionPool):
-        pass
-
-    Plain.response_class = TLS.response_class = Answer
-    PlainPool.ConnectionCls = Plain
-    TLSPool.ConnectionCls = TLS
-    return {"http": PlainPool, "https": TLSPool}
+    answering = {"response_class": Answer}
+    return pools_of(type("Plain", (HTTPConnection,), answering), type("TLS", (HTTPSConnection,), answering))
 
 
 class _Reader(io.RawIOBase):
-    """What a socket gives, until it is too late; sockets keep the time of the machine, so this does too."""
+    """Reads from a socket until time is up, by the clock of the machine, as a timeout of a socket is."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float, stop: threading.Event) -> None:
         self._raw = raw

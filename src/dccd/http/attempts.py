@@ -1,7 +1,7 @@
-"""Bound a whole HTTP attempt in wall time.
+"""End a whole HTTP attempt in wall time.
 
-The timeouts of requests bound the silence between two bytes: a server that drips its answer is never silent. Here the
-sockets of an attempt are known, and a timer shuts them down.
+A timeout of requests limits the silence between two bytes, so a server that sends a byte now and then never exceeds it.
+Here a timer shuts down the sockets of an attempt.
 """
 
 import socket
@@ -13,58 +13,49 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from dccd._compat import override
+from dccd.http.pools import pools_of
 
 _attempt: Final = threading.local()
 
 
-class _Known(HTTPConnection):
-    """Remembers a twin of its socket; shutting the twin down ends the connection, TLS or not."""
+class _Connection(HTTPConnection):
+    """Keeps a duplicate of its socket: shutting that down ends the connection, with or without TLS."""
 
     @override
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        twins: list[socket.socket] | None = getattr(_attempt, "twins", None)
-        if twins is not None:
-            twins.append(sock.dup())
-            if _attempt.over.is_set():  # the name took so long to look up that nothing was there to be cut
+        duplicates: list[socket.socket] | None = getattr(_attempt, "duplicates", None)
+        if duplicates is not None:
+            duplicates.append(sock.dup())
+            if _attempt.over.is_set():  # time was up while the name was looked up, before there was a socket
                 sock.shutdown(socket.SHUT_RDWR)
         return sock
 
 
-class _KnownTLS(_Known, HTTPSConnection):
+class _TLSConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
-    pass
-
-
-class _TLSPool(HTTPSConnectionPool):
-    pass
-
-
-_Pool.ConnectionCls = _Known
-_TLSPool.ConnectionCls = _KnownTLS
+_POOLS: Final = pools_of(_Connection, _TLSConnection)
 
 
 class _Adapter(HTTPAdapter):
     @override
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        self.poolmanager.clear()  # a connection that the server kept has no twin
+        self.poolmanager.clear()  # the socket of a connection that was kept open has no duplicate
         return super().send(*args, **kwargs)
 
     @override
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     @override
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
@@ -79,25 +70,25 @@ def make_session() -> requests.Session:
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[threading.Event]:
-    """End the requests of this thread after a time, through the sockets they opened."""
-    twins: list[socket.socket] = []
+    """End the requests of this thread through `make_session` after so many seconds; yield an event that is set then."""
+    duplicates: list[socket.socket] = []
     over = threading.Event()
 
     def cut() -> None:
         over.set()
-        for twin in twins:
+        for duplicate in duplicates:
             with suppress(OSError):
-                twin.shutdown(socket.SHUT_RDWR)
+                duplicate.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)
     timer.daemon = True
-    with suppress(RuntimeError):  # no threads any more while the interpreter ends
+    with suppress(RuntimeError):  # an interpreter that ends starts no threads
         timer.start()
-    _attempt.twins, _attempt.over = twins, over
+    _attempt.duplicates, _attempt.over = duplicates, over
     try:
         yield over
     finally:
         timer.cancel()
-        _attempt.twins = None
-        for twin in twins:
-            twin.close()
+        _attempt.duplicates = None
+        for duplicate in duplicates:
+            duplicate.close()

@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone."""
+"""The header ``Retry-After``."""
 
 import math
 from datetime import UTC
@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return how many seconds a ``Retry-After`` header asks to wait.
+    """Return how many seconds a ``Retry-After`` header asks to wait, zero or more; None if it is absent or unreadable.
 
     Examples
     --------

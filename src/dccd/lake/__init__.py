@@ -1,4 +1,4 @@
-"""Series of candles as Parquet files: what a series is, where its files are, what they hold."""
+"""Candles in Parquet files: what a series is, where its files are and what they contain."""
 
 from dccd.lake import layout, parquet
 from dccd.lake.coverage import Coverage, Month, Span

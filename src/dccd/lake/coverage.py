@@ -1,4 +1,4 @@
-"""What a store holds, month by month, from the footers of its files: nothing is locked, written or set aside."""
+"""What a store contains, month by month, from the footers of its files; nothing is locked, written or renamed."""
 
 import threading
 from dataclasses import dataclass
@@ -10,21 +10,19 @@ from dccd.errors import StorageError
 from dccd.lake import layout, parquet
 from dccd.lake.series import Series
 
-__all__ = ["Coverage", "Month", "Span"]
-
 _MAX_MONTHS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What one file holds.
+    """The candles in one file.
 
     Parameters
     ----------
     name : str
         ``2026-11``.
     rows : int
-        Candles in it.
+        How many candles it contains.
     first, last : int
         Oldest and newest open time, milliseconds (UTC).
 
@@ -42,7 +40,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a store holds of one series.
+    """The months of one series that a store contains.
 
     Parameters
     ----------
@@ -74,13 +72,13 @@ class Span:
         Returns
         -------
         int
-            What is missing before its first candle or after its last one does not count.
+            Without those before its first candle and after its last one.
         """
         return max(0, (month.last - month.first) // (self.series.seconds * 1000) + 1 - month.rows)
 
 
 class Coverage:
-    """Looks at what a store holds, at the newest 120 files of each series, and remembers those that do not change.
+    """Reads the newest 120 files of each series in a store, and reads a file again only once it has changed.
 
     Parameters
     ----------
@@ -108,10 +106,10 @@ class Coverage:
         parquet.require_pyarrow()
         self._root = Path(local_path)
         self._lock = threading.Lock()
-        self._seen: dict[Path, tuple[Signature, Month | None]] = {}
+        self._known: dict[Path, tuple[Signature | None, Month | None]] = {}
 
     def spans(self) -> list[Span]:
-        """Return what is stored.
+        """Return which months of each series are stored.
 
         Returns
         -------
@@ -127,17 +125,14 @@ class Coverage:
             return sorted(found, key=lambda span: span.series)
 
     def _months(self, directory: Path) -> tuple[Month, ...]:
-        looked = [self._look(path) for path in layout.month_files(directory)[-_MAX_MONTHS:]]
-        return tuple(month for month in looked if month is not None)
+        months = map(self._month, layout.month_files(directory)[-_MAX_MONTHS:])
+        return tuple(month for month in months if month is not None)
 
-    def _look(self, path: Path) -> Month | None:
-        now = files.signature(path)
-        if now is None:
-            return None
-        known = self._seen.get(path)
-        if known is None or known[0] != now:
-            known = self._seen[path] = (now, _read(path))
-        return known[1]
+    def _month(self, path: Path) -> Month | None:
+        signature = files.signature(path)
+        if path not in self._known or self._known[path][0] != signature:
+            self._known[path] = (signature, _read(path))
+        return self._known[path][1]
 
 
 def _read(path: Path) -> Month | None:

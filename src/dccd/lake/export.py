@@ -1,4 +1,4 @@
-"""Write candles to one file, for other programs."""
+"""Export candles to one file, for other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,21 +16,22 @@ _WRITERS: Final = {".csv": parquet.write_csv, ".parquet": parquet.write}
 
 
 def table_writer(path: Path, *, force: bool = False) -> "Callable[[pa.Table], None]":
-    """Return what writes a table of candles to a file, whole or not at all.
+    """Return a function that writes a table of candles to a file in one step.
 
-    The name is checked at once, before anyone reads candles for it.
+    A name that does not end in ``.csv`` or ``.parquet``, and a file that exists, raise `DccdError` at once, before any
+    candles are read.
     """
-    to_file = _WRITERS.get(path.suffix.lower())
-    if to_file is None:
+    write_table = _WRITERS.get(path.suffix.lower())
+    if write_table is None:
         msg = f"{path}: the name must end in .csv or .parquet"
         raise DccdError(msg)
     if not force and path.exists():
-        msg = f"{path} is there already: give another name, or --force to replace it"
+        msg = f"{path} exists: give another name, or --force to replace it"
         raise DccdError(msg)
 
     def write(content: "pa.Table") -> None:
         try:
-            to_file(path, content, fsync=True)
+            write_table(path, content, fsync=True)
         except OSError as error:
             msg = f"{path}: {files.describe(error)}"
             raise StorageError(msg) from error

@@ -1,4 +1,4 @@
-"""Where the candles of a series are: names of directories and files."""
+"""The names of the directories and files that contain the candles of a series."""
 
 import functools
 import re
@@ -15,7 +15,7 @@ _DAY_MS: Final = 86_400_000
 
 
 def directory_of(series: Series) -> Path:
-    """Return the directory of a series, relative to that of the store."""
+    """Return the directory of a series, relative to the directory of the store."""
     exchange, *parts, timeframe = (
         quote(text, safe="") for text in (series.exchange, *series.pair.split("/"), series.timeframe)
     )
@@ -24,7 +24,7 @@ def directory_of(series: Series) -> Path:
 
 
 def series_of(directory: Path) -> Series | None:
-    """Return the series that a directory is of; None if its name is not of that form."""
+    """Return the series that a directory belongs to, None if no series has a directory of that name."""
     exchange, symbol, timeframe = (part.partition("=")[2] for part in directory.parts[-3:])
     try:
         return Series(unquote(exchange), "/".join(map(unquote, symbol.split("-"))), unquote(timeframe))
@@ -33,7 +33,7 @@ def series_of(directory: Path) -> Series | None:
 
 
 def month_files(directory: Path) -> list[Path]:
-    """Return the files of a series that are there, from the oldest month to the newest."""
+    """Return the files of a series that exist, from the oldest month to the newest."""
     return sorted(path for path in directory.glob("*.parquet") if _MONTH_FILE.fullmatch(path.name))
 
 

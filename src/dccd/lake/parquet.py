@@ -1,4 +1,4 @@
-"""Candles in Arrow and Parquet: the only module that imports pyarrow."""
+"""Tables of candles, in Arrow and in Parquet files."""
 
 import functools
 import os
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_NAMES: Final = ("ts", "open", "high", "low", "close", "volume")
+_COLUMNS: Final = ("ts", "open", "high", "low", "close", "volume")
 
 
 class DamagedFileError(Exception):
-    """A file is there and can be read, but holds no Parquet."""
+    """A file can be read, but is not Parquet or only a part of it."""
 
 
 @functools.cache
 def _arrow() -> Any:  # noqa: ANN401 - its stubs leave out half of what is used here
-    """Return pyarrow: 170 MB on disk and 0.1 s that only a store of candles needs."""
+    """Return pyarrow, which takes 0.1 s to import; raise `MissingExtraError` if it is not installed."""
     try:
         import pyarrow.compute  # noqa: PLC0415
         import pyarrow.csv  # noqa: PLC0415
@@ -41,10 +41,10 @@ def require_pyarrow() -> None:
 
 
 def schema(series: Series | None = None) -> "pa.Schema":
-    """Return the columns of a file, with what series it belongs to."""
+    """Return the schema of a file, with the series in its metadata if one is given."""
     arrow = _arrow()
     names = {f"dccd.{name}": str(getattr(series, name)) for name in ("exchange", "pair", "timeframe")} if series else {}
-    fields = [("ts", arrow.timestamp("ms", tz="UTC")), *((name, arrow.float64()) for name in _NAMES[1:])]
+    fields = [("ts", arrow.timestamp("ms", tz="UTC")), *((name, arrow.float64()) for name in _COLUMNS[1:])]
     return cast("pa.Schema", arrow.schema(fields, metadata=names or None))
 
 
@@ -57,26 +57,23 @@ def table(series: Series, candles: Sequence[Candle]) -> "pa.Table":
     return cast("pa.Table", arrow.table(columns, schema=target))
 
 
-def read(path: Path, columns: Sequence[str] = _NAMES) -> "pa.Table":
-    """Return the content of a file."""
+def read(path: Path, columns: Sequence[str] = _COLUMNS) -> "pa.Table":
+    """Return the content of a file.
+
+    Raises `DamagedFileError`, `StorageError` if the columns are not those of candles, and `OSError` of the disk.
+    """
     return _decode(path, lambda file: cast("pa.Table", file.read(columns=list(columns))))
 
 
-def newest(path: Path) -> int | None:
-    """Return the newest open time in a file; raises what `read` raises."""
-    found = extent(path)
-    return None if found is None else found[2]
-
-
 def extent(path: Path) -> tuple[int, int, int] | None:
-    """Return rows, oldest and newest open time of a file, from its footer if that has them; None if it is empty."""
+    """Return how many rows a file has, and its oldest and newest open time, None if it is empty; raises as `read`."""
     return _decode(path, _extent)
 
 
 def _decode(path: Path, extract: Callable[[Any], T]) -> T:
     arrow = _arrow()
-    # A file, as from a path pyarrow would make columns of "exchange=..." in it; and one of its own, as its threads may
-    # let go of Python's when the interpreter is gone, which aborts the process.
+    # From a path pyarrow would make columns of its "exchange=...". A file object of Python may be released by a thread
+    # of pyarrow after the interpreter has ended, which aborts the process.
     with arrow.OSFile(str(path), "rb") as file:
         try:
             parquet = arrow.parquet.ParquetFile(file)
@@ -99,16 +96,16 @@ def _extent(file: Any) -> tuple[int, int, int] | None:  # noqa: ANN401
     found = [group.statistics for group in groups if group.num_values]
     if all(each is not None and each.has_min_max for each in found):
         first, last = min(each.min for each in found), max(each.max for each in found)
-    else:  # another program has written it anew
+    else:  # another program has rewritten the file
         bounds = _arrow().compute.min_max(file.read(columns=["ts"])["ts"]).as_py()
         first, last = bounds["min"], bounds["max"]
     return file.metadata.num_rows, round(first.timestamp() * 1000), round(last.timestamp() * 1000)
 
 
 def merge(old: "pa.Table", new: "pa.Table") -> tuple["pa.Table", int]:
-    """Return both tables as one by ascending time, the new row where both have one, and how many rows are added.
+    """Return both tables as one by ascending time, where a new row replaces an old one, and how many rows are added.
 
-    Where nothing changes, the table is the old one itself.
+    If nothing changes, the table returned is the old one itself.
     """
     arrow = _arrow()
     repeated = arrow.compute.is_in(old["ts"], value_set=new["ts"].combine_chunks())
@@ -120,13 +117,13 @@ def merge(old: "pa.Table", new: "pa.Table") -> tuple["pa.Table", int]:
 
 
 def concat(series: Series, tables: Iterable["pa.Table"], columns: Sequence[str]) -> "pa.Table":
-    """Return tables one after the other; none at all make an empty one."""
+    """Return tables one after the other, an empty one if there are none."""
     empty = schema(series).empty_table().select(list(columns))
     return cast("pa.Table", _arrow().concat_tables([empty, *(part.cast(empty.schema) for part in tables)]))
 
 
 def between(content: "pa.Table", start: int | None, end: int | None) -> "pa.Table":
-    """Return the rows from one open time (milliseconds) up to, and without, another."""
+    """Return the rows from one open time in milliseconds to another, which is excluded; None is no bound."""
     arrow = _arrow()
     for bound, keep in ((start, arrow.compute.greater_equal), (end, arrow.compute.less)):
         if bound is not None:
@@ -135,7 +132,7 @@ def between(content: "pa.Table", start: int | None, end: int | None) -> "pa.Tabl
 
 
 def wide_steps(content: "pa.Table", least: int) -> list[tuple[int, int]]:
-    """Return the open times of neighbours that are so many milliseconds apart or more."""
+    """Return the open times of each two rows in sequence that are so many milliseconds apart or more."""
     arrow = _arrow()
     times = _milliseconds(content).combine_chunks()
     before, after = times.slice(0, max(0, len(times) - 1)), times.slice(1)
@@ -148,9 +145,9 @@ def _milliseconds(content: "pa.Table") -> Any:  # noqa: ANN401
 
 
 def write(path: Path, content: "pa.Table", *, fsync: bool) -> None:
-    """Replace a file in one step; raises OSError."""
+    """Replace a Parquet file in one step; raises `OSError`."""
     to_parquet = _arrow().parquet.write_table
-    # Prices hardly repeat: without dictionaries a month of minutes is smaller and thrice as fast to write.
+    # Prices hardly repeat: without dictionaries a month of minutes is smaller and three times as fast to write.
     options = {"compression": "zstd", "use_dictionary": False}
     files.replace_with(path, lambda temporary: to_parquet(content, temporary, **options), fsync=fsync)
     if fsync and os.name == "posix":
@@ -158,9 +155,9 @@ def write(path: Path, content: "pa.Table", *, fsync: bool) -> None:
 
 
 def write_csv(path: Path, content: "pa.Table", *, fsync: bool) -> None:
-    """Replace a file by one of comma-separated values, in one step; raises OSError."""
+    """Replace a CSV file in one step, with times in ISO 8601 and UTC; raises `OSError`."""
     arrow = _arrow()
-    content = content.combine_chunks()  # for an empty chunk pyarrow 26 writes zeros
+    content = content.combine_chunks()  # pyarrow 26 writes zeros for an empty chunk
     seconds = arrow.compute.divide(content["ts"].cast(arrow.int64()), 1000).cast(arrow.timestamp("s"))
     texts = arrow.compute.strftime(seconds, format="%Y-%m-%dT%H:%M:%SZ")
     options = arrow.csv.WriteOptions(include_header=False, quoting_style="none")

@@ -1,4 +1,4 @@
-"""What a series of candles is, and what is missing from one."""
+"""A series of candles, and the gaps in one."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class Series:
     timeframe: str
 
     def __post_init__(self) -> None:
-        """Refuse a timeframe of no fixed length."""
+        """Raise `ValueError` for a timeframe of no fixed length."""
         parse_timeframe(self.timeframe)
 
     @override
@@ -57,9 +57,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Candles missing between two that are there.
+    """Candles missing between two that are stored.
 
-    An exchange that was down, or on which nobody traded, leaves one; it is reported and never filled.
+    An exchange that was down, or on which nobody traded, leaves one; it is reported, and nothing is made up to fill it.
 
     Parameters
     ----------
@@ -87,5 +87,5 @@ class Gap:
 
 
 def utc(milliseconds: int) -> str:
-    """Return a time as text, in UTC and to the second."""
+    """Return a time in milliseconds as text in UTC, to the second."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

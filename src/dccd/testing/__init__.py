@@ -1,7 +1,7 @@
-"""Servers on loopback and a clock that obeys, to try things out and for tests, yours and ours.
+"""Servers on loopback and a clock for tests, yours and ours.
 
-`LoopbackExchange` plays Binance and Kraken, `WebhookReceiver` what alerts are sent to, and `ManualClock` the time. They
-use the standard library only.
+`LoopbackExchange` answers as Binance and Kraken do, `WebhookReceiver` receives alerts, and a test moves `ManualClock`.
+They need only the standard library.
 """
 
 from dccd.testing.clock import ManualClock

@@ -1,20 +1,18 @@
-"""A clock that moves only when told to."""
+"""A clock that a test moves."""
 
 import threading
 
 from dccd._compat import override
 from dccd.clock import Clock
 
-__all__ = ["ManualClock"]
-
 
 class ManualClock(Clock):
-    """A `dccd.clock.Clock` for tests: waiting takes no time and is written down.
+    """A `dccd.clock.Clock` for tests: waiting takes no time and is recorded.
 
     Parameters
     ----------
     start : float, optional
-        Wall time at which it begins, in Unix seconds.
+        Wall time at the beginning, in Unix seconds.
 
     Examples
     --------
@@ -47,18 +45,18 @@ class ManualClock(Clock):
 
     @override
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary point; they never go backwards."""
+        """Return the seconds since an arbitrary point, which never go backwards."""
         with self._lock:
             return self._monotonic
 
     @override
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Move on by `seconds` at once, or stay where the event is set already; say whether it is set.
+        """Move on by `seconds` at once, unless the event is set already.
 
         Parameters
         ----------
         event : threading.Event
-            What would end the wait.
+            The event that ends the wait.
         seconds : float
             How long to wait.
 
@@ -75,7 +73,7 @@ class ManualClock(Clock):
         return event.is_set()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass.
+        """Move both times forward.
 
         Parameters
         ----------
@@ -85,7 +83,7 @@ class ManualClock(Clock):
         Raises
         ------
         ValueError
-            If it is negative; `jump` sets the wall time back.
+            If `seconds` is negative; `jump` sets the wall time back.
         """
         if seconds < 0:
             msg = f"time does not go backwards by {-seconds} s; jump() sets the wall time back"
@@ -95,12 +93,12 @@ class ManualClock(Clock):
             self._monotonic += seconds
 
     def jump(self, seconds: float) -> None:
-        """Set the wall time forwards or, with a negative number, back; no time passes.
+        """Change the wall time, as an administrator does; no time passes.
 
         Parameters
         ----------
         seconds : float
-            By how much.
+            How far; negative is back.
         """
         with self._lock:
             self._wall += seconds

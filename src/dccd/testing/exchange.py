@@ -1,4 +1,4 @@
-"""An exchange on loopback that speaks as Binance and as Kraken do."""
+"""An exchange on loopback that answers as Binance and Kraken do."""
 
 import itertools
 import time
@@ -22,8 +22,6 @@ from dccd.testing.market import (
 )
 from dccd.testing.server import Answer
 
-__all__ = ["LoopbackExchange", "Request"]
-
 _PAIRS: Final = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BTC/USD", "ETH/USD", "BTC/EUR")
 _LISTED: Final = 1_483_228_800_000  # 2017-01-01
 _BINANCE_PAGE: Final = 1000
@@ -32,20 +30,20 @@ _KRAKEN_PAGE: Final = 720
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a `LoopbackExchange` was asked.
+    """A request that a `LoopbackExchange` received.
 
     Parameters
     ----------
     method : str
-        ``GET`` for all that ccxt asks here.
+        ``GET`` for each request of ccxt.
     path : str
         Path without the query.
     query : mapping
         The parameters.
     pair : str or None
-        The pair that candles are asked of; None for other requests and for unknown pairs.
+        The pair whose candles are requested; None for other requests and for unknown pairs.
     time : float
-        When, in the exchange's own Unix seconds.
+        When it came, in Unix seconds of the exchange's clock.
 
     Examples
     --------
@@ -62,20 +60,20 @@ class Request:
 
 
 class LoopbackExchange(FaultyServer):
-    """An exchange on 127.0.0.1 with made-up candles, which fails as told.
+    """An exchange on 127.0.0.1 with made-up candles and the faults that you set.
 
-    It answers what ccxt's ``binance`` (spot) and ``kraken`` ask for: give its ``url`` as ``base_url``. Candles are a
-    function of pair and time (`candle`), the newest one is still open, and Kraken has the most recent 720 only.
+    It answers the requests of ccxt's ``binance`` (spot) and ``kraken``: give its ``url`` as ``base_url``. Candles are a
+    function of pair and time (`candle`), the newest one is still open, and Kraken has only the most recent 720.
 
-    Faults come in the order they were set, each for as many requests as its ``times`` says. A fault of a pair meets
-    requests for its candles; a fault of no pair meets every request.
+    Faults take effect in the order they were set, each for ``times`` requests. A fault of a pair affects requests for
+    its candles; a fault without a pair affects every request.
 
     Parameters
     ----------
     pairs : iterable of str, optional
-        What it lists; default six well-known pairs.
+        The pairs it lists; default six well-known ones.
     now : callable, optional
-        Its clock, in Unix seconds; default the time of the machine.
+        Returns its time in Unix seconds; default the time of the machine.
     listed_since : mapping, optional
         Open time of the first candle of a pair, in milliseconds (UTC); default 2017.
 
@@ -114,19 +112,19 @@ class LoopbackExchange(FaultyServer):
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """What was asked so far, in order."""
+        """The requests so far, in order."""
         with self._lock:
             return tuple(self._requests)
 
     def remove(self, pair: str, start: int, end: int) -> None:
-        """Have no candles of a pair in a range.
+        """Remove the candles of a pair in a range.
 
         Parameters
         ----------
         pair : str
-            Which pair.
+            The pair.
         start : int
-            First open time that is gone, in milliseconds (UTC).
+            First open time to remove, in milliseconds (UTC).
         end : int
             Open time to stop before, in milliseconds (UTC).
         """
@@ -145,9 +143,9 @@ class LoopbackExchange(FaultyServer):
         Parameters
         ----------
         path_prefix : str
-            How the path begins; of several the longest counts.
+            Start of the path; the longest that matches is used.
         body : object
-            Bytes or text as they are, anything else as JSON.
+            Bytes or text are sent unchanged, anything else as JSON.
         status : int, optional
             HTTP status.
         headers : mapping, optional
@@ -157,12 +155,12 @@ class LoopbackExchange(FaultyServer):
             self._canned[path_prefix] = Answer(status, body, headers or {})
 
     def candles(self, pair: str, seconds: int, start: int, end: int) -> Iterator[Candle]:
-        """Yield the candles it has in a range, the open one included.
+        """Yield its candles in a range, the open one included.
 
         Parameters
         ----------
         pair : str
-            Which pair.
+            The pair.
         seconds : int
             Length of a candle.
         start : int
@@ -187,7 +185,7 @@ class LoopbackExchange(FaultyServer):
 
     @override
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Return the answer to a request, after noting it."""
+        """Record a request and return its answer."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query))
         ids = self._by_symbol if parts.path.startswith("/api/v3/") else self._by_kraken_id

@@ -1,12 +1,10 @@
-"""A server on loopback that fails as told."""
+"""A server on loopback with faults that a test sets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dccd.testing.server import Answer, LoopbackServer
-
-__all__ = ["FaultyServer"]
 
 
 @dataclass(slots=True)
@@ -17,7 +15,7 @@ class _Fault:
 
 
 class FaultyServer(LoopbackServer):
-    """A server that fails as told; `fail`, `hang`, `drip` and `reset` set faults, `heal` ends them."""
+    """A server with faults that `fail`, `hang`, `drip` and `reset` set and `heal` ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,61 +30,61 @@ class FaultyServer(LoopbackServer):
         headers: Mapping[str, str] | None = None,
         times: int | None = None,
     ) -> None:
-        """Answer with an error, or with nonsense.
+        """Answer with an error, or with a body that makes no sense.
 
         Parameters
         ----------
         pair : str, optional
-            Which pair; default every request.
+            The pair whose requests fail; default every request.
         status : int, optional
-            HTTP status; with 200 and a body, an error that does not look like one.
+            HTTP status; 200 makes an error that only the body shows.
         body : object, optional
-            Bytes or text as they are, anything else as JSON.
+            Bytes or text are sent unchanged, anything else as JSON.
         headers : mapping, optional
-            Further headers, such as ``Retry-After``.
+            More headers, such as ``Retry-After``.
         times : int, optional
-            For how many requests; default until `heal`.
+            Number of requests; default until `heal`.
         """
         answer = Answer(status, body, headers or {})
         self._add_fault(pair, lambda _right: answer, times)
 
     def hang(self, pair: str | None = None, *, seconds: float = 3600.0, times: int | None = None) -> None:
-        """Answer, but only after a while.
+        """Answer after a delay.
 
         Parameters
         ----------
         pair : str, optional
-            Which pair; default every request.
+            The pair whose requests fail; default every request.
         seconds : float, optional
-            How long to keep silent; closing the exchange ends it.
+            Time before the answer; closing the server ends it.
         times : int, optional
-            For how many requests; default until `heal`.
+            Number of requests; default until `heal`.
         """
         self._add_fault(pair, lambda right: replace(right, delay=seconds), times)
 
     def drip(self, pair: str | None = None, *, seconds: float = 0.1, times: int | None = None) -> None:
-        """Answer a byte at a time.
+        """Answer one byte at a time.
 
         Parameters
         ----------
         pair : str, optional
-            Which pair; default every request.
+            The pair whose requests fail; default every request.
         seconds : float, optional
             Time between two bytes.
         times : int, optional
-            For how many requests; default until `heal`.
+            Number of requests; default until `heal`.
         """
         self._add_fault(pair, lambda right: replace(right, drip=seconds), times)
 
     def reset(self, pair: str | None = None, *, times: int | None = None) -> None:
-        """Reset the connection in place of an answer.
+        """Reset the connection instead of answering.
 
         Parameters
         ----------
         pair : str, optional
-            Which pair; default every request.
+            The pair whose requests fail; default every request.
         times : int, optional
-            For how many requests; default until `heal`.
+            Number of requests; default until `heal`.
         """
         self._add_fault(pair, lambda _right: Answer(reset=True), times)
 
@@ -96,7 +94,7 @@ class FaultyServer(LoopbackServer):
         Parameters
         ----------
         pair : str, optional
-            Which pair; default all faults there are.
+            The pair; default ends all faults.
         """
         with self._lock:
             self._faults = [] if pair is None else [fault for fault in self._faults if fault.pair != pair]

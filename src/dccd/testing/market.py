@@ -7,17 +7,6 @@ from typing import Any, Final
 
 from dccd.lake import Candle
 
-__all__ = [
-    "BINANCE_INTERVALS",
-    "binance_symbol",
-    "candle",
-    "kline",
-    "kraken_pair",
-    "ohlc_row",
-    "open_candle",
-    "open_time",
-]
-
 _WEEK_SECONDS: Final = 604_800
 _FIRST_MONDAY_SECONDS: Final = 4 * 86_400  # the first Monday of 1970
 _KRAKEN_CODES: Final = {"BTC": "XXBT", "ETH": "XETH", "USD": "ZUSD", "EUR": "ZEUR"}
@@ -41,7 +30,7 @@ def open_time(seconds: int, time: int) -> int:
 
 
 def candle(pair: str, seconds: int, time: int) -> Candle:
-    """Return the closed candle that a loopback exchange has; any number of calls return the same one.
+    """Return the closed candle of a loopback exchange; every call returns the same one.
 
     Parameters
     ----------
@@ -55,7 +44,7 @@ def candle(pair: str, seconds: int, time: int) -> Candle:
     Returns
     -------
     Candle
-        It opens at the price at which the one before closes.
+        Its open is the close of the candle before.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The HTTP server on loopback that the others are made of."""
+"""The HTTP server on loopback that the other servers are based on."""
 
 import json
 import socket
@@ -15,30 +15,28 @@ from typing import Any, Final, Self, cast
 
 from dccd._compat import override
 
-__all__ = ["Answer", "LoopbackServer"]
-
 _POLL_SECONDS: Final = 0.01
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server on loopback answers to a request.
+    """An answer of a server on loopback.
 
     Parameters
     ----------
     status : int, optional
         HTTP status, default 200.
     body : object, optional
-        Bytes or text as they are; anything else as JSON. Default ``ok``.
+        Bytes or text are sent unchanged, anything else as JSON. Default ``ok``.
     headers : mapping, optional
-        Further headers.
+        More headers.
     delay : float, optional
-        Seconds to wait first; closing the server ends the wait.
+        Seconds to wait before answering; closing the server ends the wait.
     drip : float, optional
         Seconds between two bytes of the body; 0 sends it at once.
     reset : bool, optional
-        Whether to reset the connection in place of an answer.
+        Whether to reset the connection instead of answering.
 
     Examples
     --------
@@ -63,12 +61,12 @@ class Answer:
 
     @property
     def media_type(self) -> str:
-        """What the body is, for the header ``Content-Type``."""
+        """The value of the header ``Content-Type``."""
         return "text/plain; charset=utf-8" if isinstance(self.body, bytes | str) else "application/json"
 
 
 class LoopbackServer(ABC):
-    """A server on 127.0.0.1, at a port of its own, for as long as its context lasts."""
+    """A server on 127.0.0.1 at a free port; use it in a ``with`` statement."""
 
     def __init__(self) -> None:
         self._server: _Server | None = None
@@ -76,32 +74,32 @@ class LoopbackServer(ABC):
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        """Start to serve."""
+        """Start the server."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop to serve."""
+        """Stop the server."""
         self.close()
 
     @property
     def url(self) -> str:
-        """Address of the server, without a slash at its end.
+        """URL of the server, without a slash at its end.
 
         Raises
         ------
         RuntimeError
-            If it does not serve.
+            If the server is not running.
         """
         if self._server is None:
-            msg = f"{type(self).__name__} does not serve: use it in a with statement, or call start()"
+            msg = f"{type(self).__name__} is not running: use it in a with statement, or call start()"
             raise RuntimeError(msg)
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        """Start to serve, for use without a ``with`` statement; nothing happens if it does already."""
+        """Start the server, for use without a ``with`` statement; do nothing if it runs already."""
         if self._server is None:
             self._server = _Server(self)
             self._thread = threading.Thread(
@@ -110,7 +108,7 @@ class LoopbackServer(ABC):
             self._thread.start()
 
     def close(self) -> None:
-        """Stop to serve, and drop all connections, also those that an answer is being sent on."""
+        """Stop the server and drop all connections, also in the middle of an answer."""
         server, thread, self._server, self._thread = self._server, self._thread, None, None
         if server is not None and thread is not None:
             server.stop.set()
@@ -121,7 +119,7 @@ class LoopbackServer(ABC):
 
     @abstractmethod
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Return the answer to a request; called by many threads.
+        """Return the answer to a request; many threads call this at once.
 
         Parameters
         ----------
@@ -132,12 +130,12 @@ class LoopbackServer(ABC):
         headers : mapping
             Headers by their names in lower case.
         body : bytes
-            What was sent.
+            Body of the request.
 
         Returns
         -------
         Answer
-            What to answer.
+            The answer to send.
         """
 
 
@@ -154,7 +152,7 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def server_bind(self) -> None:
-        """Bind without the look-up of a host name, which may take seconds."""
+        """Bind without looking up a host name, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
@@ -176,7 +174,7 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is what tests do."""
+        """Print nothing: tests hang up on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_request(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        if len(body) < length:  # who asked is gone in the middle of it, as one that was killed
+        if len(body) < length:  # the client broke off, as a killed one does
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -12,23 +12,21 @@ from typing import Any
 from dccd._compat import override
 from dccd.testing.server import Answer, LoopbackServer
 
-__all__ = ["Message", "WebhookReceiver"]
-
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was sent to a `WebhookReceiver`.
+    """A message that a `WebhookReceiver` received.
 
     Parameters
     ----------
     path : str
-        Path and query of the address.
+        Path and query of the URL.
     headers : mapping
         Headers by their names in lower case.
     body : bytes
-        What was sent.
+        Body of the request.
     received_at : float
-        When, in Unix seconds.
+        When it came, in Unix seconds.
 
     Examples
     --------
@@ -44,7 +42,7 @@ class Message:
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - any JSON
-        """The body, parsed; None if it is no JSON."""
+        """The parsed body; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -52,9 +50,9 @@ class Message:
 
 
 class WebhookReceiver(LoopbackServer):
-    """A webhook on 127.0.0.1 that keeps what it gets and answers as told.
+    """A webhook on 127.0.0.1 that keeps its messages and gives the answers that you set.
 
-    Its address has a path that looks like a secret, so that a test can search for it where it must not be.
+    Its URL has a path that looks like a secret, so that a test can search for it where it must not be.
 
     Examples
     --------
@@ -77,41 +75,41 @@ class WebhookReceiver(LoopbackServer):
     @property
     @override
     def url(self) -> str:
-        """Address to post to.
+        """URL to post to.
 
         Raises
         ------
         RuntimeError
-            If the receiver does not serve.
+            If the receiver is not running.
         """
         return super().url + self._path
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What came so far, in order, also what was answered with an error."""
+        """The messages so far, in order, including those answered with an error."""
         with self._lock:
             return tuple(self._messages)
 
     def answer(self, *answers: int | Answer) -> None:
-        """Say how to answer the next requests; later ones are answered with 200 and ``ok``.
+        """Set the answers to the next requests; later ones get 200 and ``ok``.
 
         Parameters
         ----------
         *answers : int or Answer
-            A status, or more. They come after those that are still waiting from an earlier call.
+            Statuses or whole answers, used after those that an earlier call left.
         """
         with self._lock:
             self._script.extend(Answer(answer) if isinstance(answer, int) else answer for answer in answers)
 
     def wait_for(self, count: int, timeout: float = 5.0) -> bool:
-        """Wait until at least so many messages have come.
+        """Wait until at least `count` messages have come.
 
         Parameters
         ----------
         count : int
-            How many in all.
+            Number of messages in all.
         timeout : float, optional
-            Seconds to wait at most.
+            Longest wait, in seconds.
 
         Returns
         -------
@@ -122,7 +120,7 @@ class WebhookReceiver(LoopbackServer):
             return self._arrived.wait_for(lambda: len(self._messages) >= count, timeout)
 
     def clear(self) -> None:
-        """Forget the messages and the answers that are still waiting."""
+        """Forget the messages and the answers not yet given."""
         with self._lock:
             self._messages.clear()
             self._script.clear()

@@ -1,36 +1,16 @@
-"""Which message is due, and what it says."""
+"""Which message is due, and what follows from its delivery."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from tests.daemon.alerts.notices import NOW, notice
 
-from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.messages import Item, Message, acknowledge, begin, defer, plan
-from dccd.daemon.alerts.wording import lines
+from dccd.daemon.alerts.messages import Item, Message, acknowledge, begin, defer, drop_unneeded, plan
 from dccd.daemon.records.model import Event, Incident, JobRecord, Notice
 
-NOW = 1_700_000_000.0
 DAY = 86_400.0
 HERE, THERE = "here", "there"
-EVENTS: tuple[Event, ...] = ("firing", "repeat", "resolved")
-
-
-def notice(event: Event = "firing", *, number: int = 1, at: float = NOW, incident: str = "i1") -> Notice:
-    """Return a notice of trouble that began an hour ago."""
-    return Notice(
-        incident,
-        number,
-        event,
-        at,
-        "failing",
-        NOW - 3600,
-        failures=3,
-        error="TimeoutError: no answer",
-        last_success_at=None if event == "resolved" else NOW - 7200,
-    )
 
 
 def owing(*notices: Notice) -> JobRecord:
@@ -164,135 +144,36 @@ def test_what_was_not_told_of_a_closed_incident_expires_without_its_end_too() ->
     assert failed(record, NOW + DAY + 1).owed == ()
 
 
-def said(*items: Item, source: str = "host-1", now: float = NOW + 60) -> list[str]:
-    """Return the lines of a message."""
-    return lines(Message("m", items), source, now)
-
-
-def test_a_message_says_what_where_since_when_and_why() -> None:
-    """Few lines, for somebody woken at night."""
-    title, *rest = said(Item("kraken/BTC/USD", (notice(),)))
-    assert title == "[FIRING] kraken/BTC/USD is failing on host-1"
-    text = "\n".join(rest)
-    for part in (
-        "3 failures since 2023-11-14 21:13 UTC (1h 1m ago)",
-        "Last error: TimeoutError: no answer",
-        "Last success: 2023-11-14 20:13 UTC (2h 1m ago)",
-        "dccd status",
-    ):
-        assert part in text
-    assert len(rest) <= 5
-
-
-def test_a_reminder_and_an_end_say_so() -> None:
-    """The end says how long it took and how many failures it had."""
-    assert said(Item("a", (notice("repeat", number=2),)))[0] == "[STILL FIRING] a is failing on host-1"
-    title, *rest = said(Item("a", (notice("resolved", number=2),)))
-    assert title == "[RESOLVED] a works again on host-1"
-    for part in ("1h, 3 failures", "2023-11-14 21:13 UTC", "Last error: TimeoutError: no answer"):
-        assert part in "\n".join(rest)
-
-
-def test_an_end_whose_beginning_was_not_told_says_both() -> None:
-    """Who reads only that one knows what happened."""
-    both = said(Item("a", (notice(), notice("resolved", number=2))))
-    assert both[0].startswith("[RESOLVED] a works again")
-    assert both[0] != said(Item("a", (notice("resolved", number=2),)))[0]
-
-
-@pytest.mark.parametrize("event", EVENTS)
-def test_what_is_not_known_is_never_told_as_none(event: Event) -> None:
-    """A job that never worked, an error without a text; one failure is singular."""
-    item = Item("a", (replace(notice(event), error=None, last_success_at=None, failures=1),))
-    alone, among = "\n".join(said(item)), "\n".join(said(item, item))
-    for text in (alone, among):
-        assert "None" not in text
-        assert "1 failure " in text or "1 failure," in text
-    assert event == "resolved" or "Last success: never" in alone
-
-
-def test_several_jobs_are_a_headline_and_a_line_each() -> None:
-    """Beginnings and ends may be mixed."""
-    gap = replace(notice("resolved", number=2), rows_missing=2)
-    items = (Item("a", (notice(),)), Item("b", (gap,)))
-    headline, first, second, commands = said(*items)
-    assert headline == "[2 JOBS] on host-1: 1 firing, 1 resolved"
-    assert first.startswith("[FIRING] a is failing")
-    assert second.startswith("[RESOLVED] b works again")
-    assert second.endswith("Still missing: 2 rows")
-    assert "TimeoutError" in first
-    assert "dccd silence" in commands
-    assert said(items[1], items[1])[-1] == second
-    assert Message("m", items).subject == "2 jobs"
-    assert Message("m", items[:1]).subject == "a"
-
-
-def test_many_jobs_are_named_in_a_line_for_each_event() -> None:
-    """With the error that most of them have, as one cause fails many."""
-    odd = replace(notice(), error="E: odd", kind="stale")
-    items = [Item(f"k/{number}", (notice(at=NOW + number),)) for number in range(6)]
-    items += [Item("odd", (odd,)), Item("again", (notice("repeat"),)), Item("well", (notice("resolved"),))]
-    assert said(*items) == [
-        "[9 JOBS] on host-1: 7 firing, 1 still firing, 1 resolved",
-        "Firing since 2023-11-14 21:13 UTC (1h 1m ago): k/0, k/1, k/2, k/3, k/4, k/5, odd (stale)",
-        "Still firing since 2023-11-14 21:13 UTC (1h 1m ago): again",
-        "Resolved: well",
-        "Last error of 7: TimeoutError: no answer",
-        "To look: dccd status. To silence: dccd silence KEY --for 2h",
-    ]
-    assert said(*[items[-1]] * 5) == ["[5 JOBS] on host-1: 5 resolved", "Resolved: well, well, well, well, well"]
-
-
-def test_of_jobs_there_is_no_room_for_the_number_is_told() -> None:
-    """In each line of names."""
-    items = [Item(f"k/{number}", (notice("firing" if number % 2 else "resolved"),)) for number in range(1000)]
-    rows = lines(Message("m", tuple(items)), "host-1", NOW, room=1000)
-    assert len("\n".join(rows)) <= 1000
-    shown = rows[1].count("k/")
-    assert shown > 50
-    assert rows[1].endswith(f", and {500 - shown} more; dccd status shows all")
-    assert rows[2] == "Resolved: 500 jobs; dccd status shows all"
-
-
-@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.text(max_size=500) | st.none(), st.integers(0, 3)), min_size=1))
-def test_a_message_has_six_lines_at_most(told: list[tuple[Event, str | None, int]]) -> None:
-    """However many jobs it tells of."""
-    items = [Item(str(n), (replace(notice(e), error=error, rows_missing=m),)) for n, (e, error, m) in enumerate(told)]
-    assert len(said(*items)) <= 6
-
-
-@pytest.mark.parametrize(
-    ("url", "service"),
-    [
-        ("https://hooks.slack.com/services/T/B/x", "slack"),
-        ("https://HOOKS.SLACK.COM./services/T/B/x", "slack"),
-        ("https://hooks.slack-gov.com/services/T/B/x", "slack"),
-        ("https://discord.com/api/webhooks/1/x", "discord"),
-        ("https://ptb.discord.com/api/webhooks/1/x", "discord"),
-        ("https://discordapp.com/api/v10/webhooks/1/x", "discord"),
-        ("https://hooks.slack.com.example.org/services/x", "generic"),
-        ("https://notslack.com/services/x", "generic"),
-        ("https://example.com/hooks.slack.com", "generic"),
-        ("http://127.0.0.1:8080/", "generic"),
-    ],
-)
-def test_the_host_of_an_address_tells_the_service(url: str, service: str) -> None:
-    """Not what merely looks like it; an explicit format goes first."""
-    assert Destination(url).service == service
-    assert Destination(url, "discord").service == "discord"
-
-
-def test_a_destination_shows_no_secret() -> None:
-    """Neither in its repr nor in its identifier, which is short and its own."""
-    one, other = Destination("https://example.com/s3cret"), Destination("https://example.com/s3cret2")
-    assert "s3cret" not in f"{one!r} {one.id} {[one]}"
-    assert one.id == Destination("https://example.com/s3cret").id != other.id
-    assert len(one.id) == 12
-
-
 def test_an_incident_that_is_over_unseen_in_a_silence_is_muted_whether_or_not_its_end_is_told() -> None:
     """With `send_resolved` off its end is no notice, but it is over all the same; one that goes on waits."""
     over, going_on = replace(owing(notice()), incidents=()), owing(notice())
     planned = plan({"a": over, "b": going_on}, HERE, NOW, window=0, new_id="new", silent={"a": NOW + 9, "b": NOW + 9})
     assert [item.key for item in planned.muted] == ["a"]
     assert (planned.messages, planned.next_at) == ((), NOW + 9)
+
+
+def test_a_notice_that_every_live_destination_has_is_dropped() -> None:
+    """As after one left the configuration; while another still lacks it, the record stays the same object."""
+    record = owing(replace(notice(), told=(HERE,)))
+    assert drop_unneeded(record, frozenset({HERE}), NOW, DAY).owed == ()
+    assert drop_unneeded(record, frozenset({HERE, THERE}), NOW, DAY) is record
+
+
+def test_without_a_live_destination_what_is_over_expires() -> None:
+    """An open incident stays, however old; one that is over stays for its time."""
+    is_open = owing(notice())
+    over = replace(is_open, incidents=())
+    nobody: frozenset[str] = frozenset()
+    assert drop_unneeded(is_open, nobody, NOW + 9 * DAY, DAY) is is_open
+    assert drop_unneeded(over, nobody, NOW + DAY, DAY) is over
+    assert drop_unneeded(over, nobody, NOW + DAY + 1, DAY).owed == ()
+
+
+def test_a_destination_that_was_down_gets_what_failed_before_with_the_news() -> None:
+    """Nothing while it rests; then the old message first, under its identifier, and the news in one of its own."""
+    old = failed(begin(owing(notice()), Item("a", owing(notice()).owed), HERE, "old"), NOW)
+    records = {"a": old, "b": owing(notice(at=NOW + 1))}
+    resting = plan(records, HERE, NOW + 2, window=0, new_id="new", rest=60.0)
+    assert (resting.messages, resting.next_at) == ((), NOW + 62)
+    back = plan(records, HERE, NOW + 2, window=0, new_id="new", rest=0.0)
+    assert [(message.id, message.subject) for message in back.messages] == [("old", "a"), ("new", "b")]

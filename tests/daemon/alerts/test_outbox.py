@@ -13,7 +13,6 @@ import requests
 
 from dccd._compat import override
 from dccd.clock import SYSTEM_CLOCK
-from dccd.daemon.alerts.destinations import destinations_of
 from dccd.daemon.alerts.outbox import DELIVERY_LOCK, Outbox
 from dccd.daemon.config import AlertConfig
 from dccd.daemon.records.model import JobRecord, Outcome
@@ -174,13 +173,6 @@ def test_an_end_that_overtakes_its_beginning_is_told_as_one(world: World, receiv
     assert not world.outbox.owes()
 
 
-@pytest.fixture
-def other() -> Iterator[WebhookReceiver]:
-    """Return another receiver that serves."""
-    with WebhookReceiver() as serving:
-        yield serving
-
-
 def test_a_destination_that_hangs_keeps_nothing_from_another(
     tmp_path: Path, receiver: WebhookReceiver, other: WebhookReceiver
 ) -> None:
@@ -194,31 +186,6 @@ def test_a_destination_that_hangs_keeps_nothing_from_another(
     assert not outbox.drain(began + 1)
     assert time.monotonic() - began < 5
     assert titles(other) == ["[FIRING] a is failing on host-1"]
-    outbox.close()
-
-
-def test_without_threads_destinations_share_the_time(
-    tmp_path: Path, receiver: WebhookReceiver, other: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As at the end of the interpreter, when none can be started any more."""
-    receiver.answer(*[Answer(delay=3600)] * 5)
-    alerts = AlertConfig(webhook_url=receiver.url, extra_webhooks=[other.url], max_consecutive_errors=1)
-    store = MetricsStore(tmp_path)
-    store.update({"a": partial(advance, outcome=Outcome(ok=False), alerts=alerts, now=time.time())})
-    outbox = Outbox(store, alerts, tmp_path, "host-1", SYSTEM_CLOCK)
-    outbox._couriers.hurry(time.monotonic())  # loads what makes threads of its own
-    real = threading.Thread.start
-
-    def start(thread: threading.Thread) -> None:
-        if thread.name == "dccd-alerts":
-            raise RuntimeError
-        real(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    other.answer(Answer(delay=0.3))
-    assert not outbox.drain(time.monotonic() + 2)
-    assert len(titles(other)) == 1
-    assert [len(notice.told) for notice in store.snapshot()["a"].owed] == [1]
     outbox.close()
 
 
@@ -363,10 +330,3 @@ def test_discord_and_slack_get_what_they_expect(tmp_path: Path, receiver: Webhoo
         world.session.close()
         assert field in receiver.messages[-1].json
     assert receiver.messages[-1].path.endswith("?wait=true")
-
-
-def test_destinations_are_those_that_are_configured() -> None:
-    """None, or one."""
-    assert destinations_of(AlertConfig()) == ()
-    (slack,) = destinations_of(AlertConfig(webhook_url="https://hooks.slack.com/services/x"))
-    assert slack.service == "slack"

@@ -164,7 +164,7 @@ def test_the_last_try_ends_with_the_minute(sender: Sender, clock: ManualClock) -
 
     began = clock.monotonic()
     with pytest.raises(NotSentError):
-        sender.persist(attempt)
+        sender.retry(attempt)
     assert given[:3] == [15.0] * 3
     assert clock.monotonic() - began <= 60
 

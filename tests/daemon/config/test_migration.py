@@ -59,7 +59,7 @@ def test_the_data_stay_where_they_were(text: str, path: str, monkeypatch: pytest
         ("https://s3cret: 1\n", "*** was left out: there is no such setting"),
         (
             "alerts: {webhook_url: no-address/s3cret}\n",
-            "alerts.webhook_url was left out: not an http:// or https:// address",
+            "alerts.webhook_url was left out: not an http:// or https:// URL",
         ),
         (
             "alerts: {max_consecutive_errors: -5}\n",

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
-from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
+from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, ScheduleConfig, StorageConfig
 from dccd.daemon.config.names import nested
 
 SECRET = "https://example.com/hook/s3cret-token"
@@ -170,3 +170,50 @@ def test_a_path_may_be_a_text_and_begin_with_the_home_directory(monkeypatch: pyt
     monkeypatch.setenv("HOME", "/of/mine")
     assert StorageConfig(local_path="~/data").local_path == Path("/of/mine/data")
     assert StorageConfig(local_path=Path("/data")).local_path == Path("/data")
+
+
+def test_constructing_reads_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`AlertConfig()` means the defaults, wherever it runs."""
+    monkeypatch.chdir(tmp_path)
+    before = AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()
+    monkeypatch.setenv("DCCD_WEBHOOK_URL", SECRET)
+    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", SECRET)
+    monkeypatch.setenv("WEBHOOK_URL", SECRET)
+    monkeypatch.setenv("DCCD_STORAGE__FSYNC", "false")
+    (tmp_path / "dccd.toml").write_text("[alerts]\nmax_consecutive_errors = 9\n")
+    assert (AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()) == before
+    assert AlertConfig().webhook_url is None
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    """They are a promise, too."""
+    alerts = AlertConfig()
+    assert (alerts.max_consecutive_errors, alerts.recovery_threshold, alerts.repeat_interval) == (3, 1, 14_400)
+    assert (alerts.group_window, alerts.outbox_ttl, alerts.shutdown_timeout) == (5, 86_400, 20)
+    assert (alerts.send_resolved, alerts.format) == (True, "auto")
+
+
+def test_models_are_frozen_and_strict() -> None:
+    """A misspelt key is no setting."""
+    with pytest.raises(ValidationError):
+        AlertConfig().max_consecutive_errors = 5  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="webhook"):
+        AlertConfig.model_validate({"webhook": SECRET})
+    for bad in ({"max_consecutive_errors": 0}, {"group_window": -1}, {"repeat_interval": "soon"}, {"format": "x"}):
+        with pytest.raises(ValidationError):
+            AlertConfig.model_validate(bad)
+
+
+def test_the_first_job_of_a_pair_has_the_plain_key() -> None:
+    """Each further timeframe is qualified, so that adding one moves no record."""
+    jobs = (
+        HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD"), timeframe="1h"),
+        HistoJob(exchange="kraken", pairs=("BTC/USD",), timeframe="1m"),
+        HistoJob(exchange="binance", pairs=("BTC/USD",), timeframe="1m"),
+    )
+    assert [key for key, _, _ in CollectorConfig(histo_jobs=jobs).jobs_by_key()] == [
+        "kraken/BTC/USD",
+        "kraken/ETH/USD",
+        "kraken/BTC/USD@1m",
+        "binance/BTC/USD",
+    ]

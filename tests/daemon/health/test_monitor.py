@@ -98,6 +98,40 @@ with tempfile.TemporaryDirectory() as tmp:
     assert (done.returncode, done.stdout, done.stderr) == (0, "215\n", "")
 
 
+def test_a_path_alone_means_the_default_alerts(tmp_path: Path) -> None:
+    """The threshold is that of the settings, nothing is sent, and what happens is kept for a monitor that may tell."""
+    with HealthMonitor(tmp_path) as monitor:
+        assert monitor._engine.alerts == AlertConfig()
+        fail(monitor)
+        (incident,) = monitor.records[KEY].incidents
+        assert (incident.kind, incident.notices) == ("failing", 0)
+        assert monitor.flush()
+
+
+@pytest.mark.parametrize(
+    ("settings", "call", "loaded"),
+    [("", "", ["pydantic"]), ("from dccd.daemon.config import AlertConfig", ", AlertConfig()", [])],
+)
+def test_a_monitor_loads_the_settings_only_where_none_are_given(
+    tmp_path: Path, settings: str, call: str, loaded: list[str]
+) -> None:
+    """Nor does recording load anything, as long as there is nobody to tell."""
+    code = f"""
+import sys
+from dccd.daemon.health import HealthMonitor
+heavy = {{"apscheduler", "ccxt", "pyarrow", "pydantic", "requests", "tenacity"}}
+assert not heavy & set(sys.modules)
+{settings}
+before = set(sys.modules)
+with HealthMonitor(sys.argv[1]{call}) as monitor:
+    monitor.record_success("kraken", "BTC/USD")
+    monitor.record_failure("kraken", "BTC/USD", error="E: x")
+print(*sorted(heavy & (set(sys.modules) - before)))
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == loaded
+
+
 def test_the_signatures_are_those_of_the_source_page() -> None:
     """Exactly for the class; what methods have beyond the page is keyword-only and has a default."""
     assert list(inspect.signature(HealthMonitor).parameters) == ["local_path", "alerts"]
@@ -405,7 +439,7 @@ def test_rows_that_are_no_count_are_none_and_told(
     monitor.record_success("kraken", "BTC/USD", rows)
     metrics = monitor.get_metrics()[KEY]
     assert (metrics.rows_collected, metrics.runs) == (counted, 1)
-    warned = [record.levelname for record in caplog.records if "is no count" in record.getMessage()]
+    warned = [record.levelname for record in caplog.records if "is not a number of rows" in record.getMessage()]
     assert warned == ([] if counted or rows == 0 else ["WARNING"])
 
 

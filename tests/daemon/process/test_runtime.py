@@ -19,15 +19,15 @@ def config(path: Path, *jobs: HistoJob) -> CollectorConfig:
     )
 
 
-def generation(config: CollectorConfig) -> Runtime:
+def runtime(config: CollectorConfig) -> Runtime:
     """Return one that is not started, so that it asks nobody for anything."""
     return Runtime(config, 30.0, lambda _: None, SYSTEM_CLOCK)
 
 
 @pytest.fixture
 def before(tmp_path: Path) -> Iterator[Runtime]:
-    """Return a generation with three jobs, of which one never ran."""
-    made = generation(
+    """Return a runtime with three jobs, of which one never ran."""
+    made = runtime(
         config(
             tmp_path,
             HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD")),
@@ -40,39 +40,39 @@ def before(tmp_path: Path) -> Iterator[Runtime]:
     made.close(0.0)
 
 
-def test_a_job_whose_last_run_ended_is_settled(before: Runtime) -> None:
+def test_a_job_whose_last_run_has_ended_is_finished(before: Runtime) -> None:
     """Well or not; one that never ran is not."""
-    settled = before.settled()
-    assert set(settled) == {DONE, CHANGED}
-    assert settled[DONE] == (before.config.histo_jobs[0], before.next_runs()[DONE])
+    finished = before.finished_jobs()
+    assert set(finished) == {DONE, CHANGED}
+    assert finished[DONE] == (before.config.histo_jobs[0], before.next_runs()[DONE])
 
 
-def test_a_job_whose_run_is_under_way_is_not_settled(before: Runtime) -> None:
+def test_a_job_whose_run_is_under_way_is_not_finished(before: Runtime) -> None:
     """It is broken off, so it has to run again."""
     with before.health.watching(DONE):
-        assert set(before.settled()) == {CHANGED}
-    assert DONE in before.settled()
+        assert set(before.finished_jobs()) == {CHANGED}
+    assert DONE in before.finished_jobs()
 
 
-def test_only_jobs_that_are_settled_and_the_same_are_spared(before: Runtime, tmp_path: Path) -> None:
+def test_only_finished_jobs_that_are_the_same_are_postponed(before: Runtime, tmp_path: Path) -> None:
     """Also when another pair is listed with them; the others run at once."""
-    after = generation(
+    after = runtime(
         config(
             tmp_path,
             HistoJob(exchange="kraken", pairs=("BTC/USD", "SOL/USD")),
             HistoJob(exchange="binance", pairs=("BTC/USDT",), base_url="http://127.0.0.1:9"),
         )
     )
-    settled = {key: (job, at.replace(year=at.year + 1)) for key, (job, at) in before.settled().items()}
+    finished = {key: (job, at.replace(year=at.year + 1)) for key, (job, at) in before.finished_jobs().items()}
     at_once = after.next_runs()
-    after.spare(settled)
-    spared = after.next_runs()
+    after.postpone(finished)
+    postponed = after.next_runs()
     after.close(0.0)
-    assert spared[DONE] == settled[DONE][1]
-    assert (spared[NEW], spared[CHANGED]) == (at_once[NEW], at_once[CHANGED])
+    assert postponed[DONE] == finished[DONE][1]
+    assert (postponed[NEW], postponed[CHANGED]) == (at_once[NEW], at_once[CHANGED])
 
 
-def test_a_run_that_waits_for_its_turn_is_not_settled(before: Runtime) -> None:
+def test_a_run_that_waits_for_its_turn_is_not_finished(before: Runtime) -> None:
     """The scheduler counts it as begun: it is due a candle later, and its last outcome is older than that."""
-    before.spare({DONE: (before.config.histo_jobs[0], before.next_runs()[DONE].replace(year=2100))})
-    assert set(before.settled()) == {CHANGED}
+    before.postpone({DONE: (before.config.histo_jobs[0], before.next_runs()[DONE].replace(year=2100))})
+    assert set(before.finished_jobs()) == {CHANGED}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.daemon.state.json_text import ObjectText, members
+from dccd.daemon.state.json_text import JsonObject, members
 
 texts = st.text(max_size=6)
 values: st.SearchStrategy[Any] = st.recursive(
@@ -83,16 +83,16 @@ def test_what_is_too_deep_is_a_value_error(text: str) -> None:
 )
 def test_edits_equal_those_of_a_dict(edits: list[dict[int, int | None]]) -> None:
     """And leave the document they were made on as it was."""
-    document, model = ObjectText(), dict[str, int]()
+    document, model = JsonObject(), dict[str, int]()
     for edit in edits:
-        before = document.data()
+        before = document.to_bytes()
         edited = document.edited({str(k): None if v is None else f'"{k}": {v}' for k, v in edit.items()})
-        assert document.data() == before
+        assert document.to_bytes() == before
         document = edited
         for key, value in edit.items():
             if value is None:
                 model.pop(str(key), None)
             else:
                 model[str(key)] = value
-        assert json.loads(document.data()) == model
+        assert json.loads(document.to_bytes()) == model
         assert dict(document) == {key: f'"{key}": {value}' for key, value in model.items()}

@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_said_is_read(path: Path) -> None:
     """All of it, and that the process is there; after it left, that it is not."""
     with Claim(path) as claim:
-        claim.say(SAID)
+        claim.report(SAID)
         assert read_presence(path) == replace(SAID, alive=True)
     assert read_presence(path) == SAID
 
@@ -47,7 +47,7 @@ def test_what_is_said_is_read(path: Path) -> None:
 def test_only_the_owner_may_read_it(path: Path) -> None:
     """As all of the directory."""
     with Claim(path) as claim:
-        claim.say(SAID)
+        claim.report(SAID)
     assert (path / ".dccd" / DAEMON_FILE).stat().st_mode & 0o777 == 0o600
 
 
@@ -93,7 +93,7 @@ def test_what_is_odd_in_it_is_left_out(path: Path) -> None:
 def test_a_second_daemon_is_refused_and_told_who_is_there(path: Path) -> None:
     """By the number of its process, and what to do."""
     with Claim(path) as claim:
-        claim.say(SAID)
+        claim.report(SAID)
         with pytest.raises(AlreadyRunningError, match=r"pid 7 since 1970-01-01T00:01:40") as refused, Claim(path):
             pass
     assert str(path) in str(refused.value)
@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_leaves_the_place_free(path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from dccd.daemon.state.presence import Claim, Presence\n"
         "with Claim(Path(sys.argv[1])) as claim:\n"
-        "    claim.say(Presence(1, '1', 1.0, 1.0, 'running')); print('in', flush=True); time.sleep(100)"
+        "    claim.report(Presence(1, '1', 1.0, 1.0, 'running')); print('in', flush=True); time.sleep(100)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -157,9 +157,9 @@ def test_a_disk_that_takes_no_file_still_shows_that_the_daemon_lives(path: Path)
     """Otherwise a full disk would look like a daemon that hangs; of one that is gone, the file tells all there is."""
     now = time.time()
     with Claim(path) as claim:
-        claim.say(replace(SAID, ticked_at=now, persistence=None))
+        claim.report(replace(SAID, ticked_at=now, persistence=None))
         said = (path / ".dccd" / DAEMON_FILE).read_bytes()
-        claim.say(replace(SAID, ticked_at=now + 30, persistence=None))
+        claim.report(replace(SAID, ticked_at=now + 30, persistence=None))
         (path / ".dccd" / DAEMON_FILE).write_bytes(said)
         seen = read_presence(path)
     gone = read_presence(path)
@@ -175,5 +175,5 @@ def test_what_cannot_be_written_stops_nobody(path: Path) -> None:
     """The daemon goes on, though nobody sees it."""
     with Claim(path) as claim:
         (path / ".dccd" / DAEMON_FILE).mkdir()
-        claim.say(SAID)
+        claim.report(SAID)
     assert read_presence(path) is None

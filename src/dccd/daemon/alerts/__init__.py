@@ -1,7 +1,4 @@
-"""Turn notices that are owed into messages, and bring them to their destinations.
-
-What needs requests is loaded when it is first used.
-"""
+"""Turn the notices owed into messages, and deliver them; requests is loaded on first use."""
 
 from typing import TYPE_CHECKING, Any, Final
 

@@ -1,4 +1,4 @@
-"""Hand one message to Apprise, which brings it to any service it knows."""
+"""Send one message by Apprise, which knows many services."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ _here = threading.local()
 
 
 class _Quiet(logging.Filter):
-    """Apprise and what it posts with log addresses in forms that are nowhere registered: the token may stand first."""
+    """Drops the logs of Apprise and urllib3 in our threads: addresses appear there in forms that `redact` may miss."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -24,7 +24,10 @@ for _name in ("apprise", "urllib3.connectionpool"):
 
 
 def notify(url: str, title: str, content: str, seconds: float) -> None:
-    """Bring a message to a service."""
+    """Send a message to a service within some seconds, or raise `NotSentError`.
+
+    Apprise cannot be stopped, so the message may still arrive after that.
+    """
     ended: list[NotSentError | None] = []
 
     def work() -> None:
@@ -37,12 +40,12 @@ def notify(url: str, title: str, content: str, seconds: float) -> None:
     thread = threading.Thread(target=work, name="dccd-apprise", daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # no threads any more while the interpreter ends
+    except RuntimeError:  # no thread can start while the interpreter ends
         work()
     else:
         thread.join(seconds)
     if not ended:
-        raise NotSentError(CUT, retryable=False)  # another try at once might tell it twice
+        raise NotSentError(CUT, retryable=False)  # a retry at once might send it twice
     if ended[0] is not None:
         raise ended[0]
 
@@ -55,14 +58,14 @@ def _deliver(url: str, title: str, content: str) -> NotSentError | None:
         return NotSentError(
             "the extra apprise is not installed: pip install '.[apprise]' in the checkout", retryable=False
         )
-    # In this thread: those that Apprise makes would hold up the end of the interpreter, and log what is hidden here.
+    # In this thread: those of Apprise would delay the end of the interpreter, and log what the filter drops here.
     asset = AppriseAsset(async_mode=False)
-    if hasattr(asset, "_service_timeout"):  # as of Apprise 2, for whose bound it makes a thread
+    if hasattr(asset, "_service_timeout"):  # Apprise 2 bounds a service by a thread
         asset = AppriseAsset(async_mode=False, service_timeout=0)
     service = Apprise(asset=asset)
     try:
         taken = service.add(url) and service.notify(body=content, title=title, body_format="text")
-    except Exception as error:  # noqa: BLE001 - a plugin of whatever quality, and its text may hold the address
+    except Exception as error:  # noqa: BLE001 - of any plugin, and its text may hold the address
         return NotSentError(type(error).__name__, retryable=True)
     if taken:
         return None

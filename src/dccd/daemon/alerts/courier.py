@@ -1,4 +1,4 @@
-"""Bring one message to one destination, or a heartbeat to its watchman."""
+"""Send one message to one destination, or one heartbeat."""
 
 import threading
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _HEARTBEAT_SECONDS: Final = 10.0
 
 
 class Courier:
-    """Knows how each service wants to be told."""
+    """Sends messages in the way of each service; `secret` signs those in the generic format."""
 
     def __init__(self, source: str, secret: str | None, clock: Clock, session: "requests.Session | None") -> None:
         self._source = source
@@ -33,20 +33,20 @@ class Courier:
         self.sender: Sender = Sender(self._session, clock)
 
     def send(self, destination: Destination, message: Message) -> None:
-        """Send a message, at most one a second to a destination."""
+        """Send a message, at most one a second to a destination, or raise `NotSentError`."""
         pause = self._sent_at.get(destination.id, float("-inf")) + _PACE_SECONDS - self._clock.monotonic()
         if pause > 0:
             self._clock.wait(threading.Event(), pause)
         try:
             if destination.service == "apprise":
-                self.sender.persist(lambda seconds: self._notify(destination, message, seconds))
+                self.sender.retry(lambda seconds: self._notify(destination, message, seconds))
             else:
                 self._post(destination, message)
         finally:
             self._sent_at[destination.id] = self._clock.monotonic()
 
     def beat(self, url: str) -> None:
-        """Ping an address once."""
+        """Ping a URL once; raise `NotSentError` unless it answers with success."""
         try:
             with (
                 bounded(_HEARTBEAT_SECONDS),
@@ -77,7 +77,7 @@ class Courier:
 
         headers = {"Content-Type": "application/json", "User-Agent": "dccd"}
         url = endpoint(destination)
-        with hide_secrets(url):  # not always the address that was set
+        with hide_secrets(url):  # not always the one that was set
             self.sender.post(url, content, headers, stamp=stamp, service=destination.service)
 
     def _notify(self, destination: Destination, message: Message, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A courier for each destination, so that one that does not answer holds up no other."""
+"""A courier for each destination, so that one that does not answer delays no other."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _NEVER: Final = float("inf")
 
 
 class Couriers:
-    """The couriers of an outbox, made when the first of them is needed."""
+    """The couriers of an outbox by name, made when the first is needed, each with a session of its own by default."""
 
     def __init__(
         self, names: Iterable[str], source: str, secret: str | None, clock: Clock, session: "requests.Session | None"
@@ -26,20 +26,20 @@ class Couriers:
         self._secret = secret
         self._clock = clock
         self._session = session
-        self.renew()
+        self._making = threading.RLock()
+        self._made: Mapping[str, Courier] = {}
+        self.until: float = _NEVER
         renew_in_child(self)
 
     def renew(self) -> None:
         """Leave the connections to the parent: a child of a fork makes its own."""
-        self._making = threading.RLock()
-        self._made: Mapping[str, Courier] = {}
-        self.until: float = _NEVER
+        self._making, self._made, self.until = threading.RLock(), {}, _NEVER
 
     def __getitem__(self, name: str) -> "Courier":
         return self._all()[name]
 
     def hurry(self, until: float) -> None:
-        """Give up at a time of the monotonic clock: somebody waits for the end."""
+        """Give up at a time of the monotonic clock."""
         self.until = until
         for courier in self._all().values():
             courier.sender.hurry(until)
@@ -51,19 +51,19 @@ class Couriers:
             courier.sender.relax()
 
     def close(self) -> None:
-        """Release connections; a thread that is still at it makes no further try."""
+        """Close the connections; a thread that still sends makes no further try."""
         for courier in self._made.values():
             courier.sender.hurry(self._clock.monotonic())
             courier.close()
 
     def side_by_side(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Call all at the same time, the first of them in this thread; return once all are done."""
+        """Make all calls at the same time, the first in this thread; return, or raise an error of theirs, after all."""
         errors: list[BaseException] = []
 
         def run(call: Callable[[], None]) -> None:
             try:
                 call()
-            except BaseException as error:  # noqa: BLE001 - raised again where somebody sees it
+            except BaseException as error:  # noqa: BLE001 - raised again below
                 errors.append(error)
 
         threads, in_turn = [], list(calls[:1])
@@ -72,7 +72,7 @@ class Couriers:
             try:
                 thread.start()
                 threads.append(thread)
-            except RuntimeError:  # no threads any more while the interpreter ends
+            except RuntimeError:  # no thread can start while the interpreter ends
                 in_turn.append(call)
         for place, call in enumerate(in_turn):
             self._share(len(in_turn) - place)
@@ -83,7 +83,7 @@ class Couriers:
             raise errors[0]
 
     def _share(self, left: int) -> None:
-        """Leave those whose turn comes later their part of the time."""
+        """Leave an equal part of the time to each call whose turn is still to come."""
         if self.until < _NEVER:
             now = self._clock.monotonic()
             for courier in self._all().values():

@@ -20,14 +20,14 @@ _TEAMS: Final = ("logic.azure.com", "api.powerplatform.com", "webhook.office.com
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Destination:
-    """Where alerts go."""
+    """Where alerts go; the repr has no secret, and the format ``auto`` follows from the host."""
 
     url: str
     format: str = "auto"
 
     @property
     def id(self) -> str:
-        """A short hash of the address, by which records remember who was told."""
+        """A short hash of the URL, by which records know who was told."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:12]
 
     @property
@@ -43,7 +43,7 @@ class Destination:
 
     @property
     def masked(self) -> str:
-        """The address without what is secret."""
+        """The URL without what is secret."""
         return mask_url(self.url)
 
     @override
@@ -52,15 +52,16 @@ class Destination:
 
 
 def destinations_of(alerts: "AlertConfig") -> tuple[Destination, ...]:
-    """Return where alerts go."""
+    """Return where alerts go, each URL once; none where alerts are off."""
     found = [] if alerts.webhook_url is None else [Destination(alerts.webhook_url, alerts.format)]
     found += [Destination(url) for url in alerts.extra_webhooks]
     found += [Destination(url, "apprise") for url in alerts.apprise_urls]
-    return tuple({destination.id: destination for destination in reversed(found)}.values())[::-1]
+    first = {destination.id: destination for destination in reversed(found)}
+    return tuple(dict.fromkeys(first[destination.id] for destination in found))
 
 
 def alerts_line(alerts: "AlertConfig", gone: "Collection[str]" = ()) -> str:
-    """Return where alerts go, without the addresses."""
+    """Return one line on where alerts go, without the URLs; `gone` has the ids of destinations that ended."""
     services = [
         f"{destination.service} (GONE, set a new address)" if destination.id in gone else destination.service
         for destination in destinations_of(alerts)

@@ -1,4 +1,4 @@
-"""The bodies that services expect, as pure functions of a message."""
+"""The bodies that services expect: pure functions of a message."""
 
 import json
 import re
@@ -16,19 +16,19 @@ _DISCORD_LIMIT: Final = 3900
 _TEAMS_LIMIT: Final = 8000
 _GENERIC_LIMIT: Final = 16_000
 _MARKDOWN: Final = re.compile(r"([\\*_~`|>\[\]()#<@])")
-# Mattermost shows the backslash before these two, and takes what follows it for a mention all the same.
+# Without < and @: Mattermost shows a backslash before those, and finds a mention all the same.
 _MATTERMOST: Final = re.compile(r"([\\*_~`|>\[\]()#])")
 _MENTION: Final = re.compile(r"(?<![^\W_])@")
 _NO_MENTION: Final = "@\N{ZERO WIDTH SPACE}"
-_LEFT_OUT: Final = 60  # characters to say that something was
+_LEFT_OUT: Final = 60  # characters for the count of rows that do not fit
 _RED: Final = 0xD93F0B
 _GREEN: Final = 0x2E7D32
 
 
 def endpoint(destination: Destination) -> str:
-    """Return the address to post to.
+    """Return the URL to post to.
 
-    Discord gets its versioned path, as the old one answers in other units, and is asked to confirm.
+    Discord gets its versioned path, as the old one answers in other units, and the query that makes it confirm.
     """
     if destination.service != "discord":
         return destination.url
@@ -39,12 +39,12 @@ def endpoint(destination: Destination) -> str:
 
 
 def body(message: Message, service: str, *, source: str, now: float) -> bytes:
-    """Return the JSON that tells a message to a service."""
+    """Return a message as JSON in ASCII for a service, within its limits; no text in it can mention anybody."""
     return json.dumps(_BODIES[service](message, source, now)).encode("ascii")
 
 
 def text(message: Message, *, source: str, now: float) -> tuple[str, str]:
-    """Return a message as a title and plain text, for services that take no more."""
+    """Return a message as a title and plain text."""
     title, *rest = _rows(message, source, now, _SLACK_LIMIT)
     return title, _fit(rest, _SLACK_LIMIT)
 
@@ -78,7 +78,7 @@ def _mattermost(message: Message, source: str, now: float) -> dict[str, Any]:
 
 
 def _rocketchat(message: Message, source: str, now: float) -> dict[str, Any]:
-    # It knows no escapes, and takes a bracket after a backslash for a formula; in a block of code all stays as it is.
+    # It has no escapes, and reads a bracket after a backslash as a formula; a block of code stays as it is.
     rows = _rows(message, source, now, _SLACK_LIMIT, _escape_rocketchat)
     return {"text": f"```\n{_fit(rows, _SLACK_LIMIT)}\n```"}
 
@@ -151,7 +151,7 @@ def _rows(message: Message, source: str, now: float, limit: int, escape: Callabl
 
 
 def _fit(rows: list[str], limit: int, end: str = "\n") -> str:
-    """Join as many rows as fit; say how many did not."""
+    """Join as many rows as fit, and count those that do not."""
     kept: list[str] = []
     left = limit - _LEFT_OUT
     for row in rows:

@@ -1,4 +1,4 @@
-"""Which message is due to a destination, and what becomes of it: pure functions of the records."""
+"""Which message is due to a destination, and what follows from its delivery: pure functions of the records."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ MAX_PAUSE_SECONDS: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a message says of one incident."""
+    """What a message says of one incident: the notices that its destination has not got, oldest first."""
 
     key: str
     notices: tuple[Notice, ...]
 
     @property
     def last(self) -> Notice:
-        """The notice that is told."""
+        """The notice that the message shows."""
         return self.notices[-1]
 
     @property
@@ -30,20 +30,20 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Items that go out together under one identifier."""
+    """Items that go out together, under the same identifier at each try."""
 
     id: str
     items: tuple[Item, ...]
 
     @property
     def subject(self) -> str:
-        """The job, or how many there are."""
+        """The job, or the number of jobs."""
         return self.items[0].key if len(self.items) == 1 else f"{len(self.items)} jobs"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done for a destination."""
+    """The messages now due to a destination, when the next is, and incidents to drop as a silence covers them whole."""
 
     messages: tuple[Message, ...] = ()
     next_at: float | None = None
@@ -60,7 +60,12 @@ def plan(  # noqa: PLR0913 - keywords
     silent: Mapping[str, float] | None = None,
     rest: float | None = None,
 ) -> Plan:
-    """Return the messages due to a destination."""
+    """Return the messages due to a destination; those of earlier tries come first, under their identifiers.
+
+    Notices without a message get `new_id` after they waited `window` seconds for others. `silent` maps a job to the end
+    of its silence. `rest` is the seconds for which a destination that was down still gets nothing, None if it was not
+    down; when it is 0 and there is news, what failed before is due too.
+    """
     due: list[Item] = []
     waiting: list[Item] = []
     later: list[float] = []
@@ -74,7 +79,7 @@ def plan(  # noqa: PLR0913 - keywords
                 later.append(until)
             continue
         wait_until = item.last.next_try_at.get(destination, 0.0)
-        # Longer than any pause means that the clock was ahead when it was set.
+        # A longer wait than any pause comes from a clock that was ahead.
         if now < wait_until <= now + MAX_PAUSE_SECONDS:
             waiting.append(item)
         else:
@@ -93,7 +98,7 @@ def plan(  # noqa: PLR0913 - keywords
 def _messages(
     items: Iterable[Item], destination: str, now: float, window: float, new_id: str
 ) -> tuple[tuple[Message, ...], float | None]:
-    """Return the messages that are due, those begun before first, and when the window of the others is over."""
+    """Return the messages due, those tried before first, and when the window of the others ends."""
     begun: dict[str, list[Item]] = {}
     fresh: list[Item] = []
     for item in items:
@@ -138,35 +143,34 @@ def begin(record: JobRecord, item: Item, destination: str, message: str) -> JobR
 
 
 def acknowledge(record: JobRecord, item: Item, destination: str, all_destinations: frozenset[str]) -> JobRecord:
-    """Return the record after a destination got an item; what all have got is owed no more."""
+    """Return the record after a destination got an item, without the notices that all have got."""
     ids = {notice.id for notice in item.notices}
     owed = (replace(notice, told=(*notice.told, destination)) if notice.id in ids else notice for notice in record.owed)
     return replace(record, owed=tuple(notice for notice in owed if not all_destinations <= set(notice.told)))
 
 
-def settle(record: JobRecord, live: frozenset[str], now: float, ttl: float) -> JobRecord:
-    """Return the record without the notices that nobody waits for.
+def drop_unneeded(record: JobRecord, live: frozenset[str], now: float, ttl: float) -> JobRecord:
+    """Return the record without the notices that every live destination has got.
 
-    These are what every live destination has, and, while no destination is left alive, what is older than `ttl` and
-    of an incident that is over.
+    Without a live destination, drop those that are older than `ttl` and whose incident is over.
     """
     open_incidents = {incident.id for incident in record.incidents}
 
-    def is_wanted(notice: Notice) -> bool:
+    def is_needed(notice: Notice) -> bool:
         if live:
             return not live <= set(notice.told)
         return notice.incident in open_incidents or now - notice.at <= ttl
 
-    owed = tuple(notice for notice in record.owed if is_wanted(notice))
+    owed = tuple(notice for notice in record.owed if is_needed(notice))
     return record if len(owed) == len(record.owed) else replace(record, owed=owed)
 
 
 def defer(  # noqa: PLR0913, PLR0917 - all of them differ
     record: JobRecord, item: Item, destination: str, now: float, ttl: float, wait: float = 0.0
 ) -> JobRecord:
-    """Return the record after a message failed: tried again in 5 minutes, doubling to an hour, but not before `wait`.
+    """Return the record after a message failed: retry in 5 minutes, doubling to an hour, or later if `wait` is longer.
 
-    Notices of an incident that is over are dropped at the age of `ttl`.
+    Drop the notices of an incident that is over at the age of `ttl`.
     """
     ids = {notice.id for notice in item.notices}
 

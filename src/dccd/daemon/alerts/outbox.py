@@ -1,8 +1,8 @@
-"""Deliver the notices that records owe."""
+"""Deliver the notices owed."""
 
 import logging
+import os
 import threading
-import uuid
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -21,8 +21,8 @@ from dccd.daemon.alerts.messages import (
     acknowledge,
     begin,
     defer,
+    drop_unneeded,
     plan,
-    settle,
 )
 from dccd.daemon.records import JobRecord
 from dccd.daemon.state import AlertState, change_alert_state, read_alert_state
@@ -52,14 +52,14 @@ _NEVER: Final = float("inf")
 
 
 class Outbox:
-    """Brings the notices that records owe to their destinations.
+    """Delivers the notices that records owe to their destinations.
 
     A round takes the notices due, binds them to a message in a commit, sends it outside every lock on records, and
     acknowledges it in another commit. A crash in between sends the message again under the same identifier. One
-    process per directory delivers at a time; the others come back in a second.
+    process per directory delivers at a time; the others try again in a second.
 
-    A destination that is down is left alone for 5 minutes, or as long as it asks for. What falls due meanwhile waits
-    unbound, so that it shares a message when the destination is back.
+    A destination that is down gets nothing for 5 minutes, or as long as it asks for. Notices that fall due meanwhile
+    wait unbound, so that they share a message when the destination is back.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it is made of
@@ -88,14 +88,17 @@ class Outbox:
         return bool(self._destinations)
 
     def owes(self) -> bool:
-        """Whether any notice is owed, after those that nobody waits for are dropped."""
+        """Whether any notice is owed, after dropping those that no destination needs."""
         if not self.is_on or not any(record.owed for record in self._store.snapshot().values()):
             return False
-        self._settle()
+        self._drop_unneeded()
         return any(record.owed for record in self._store.snapshot().values())
 
     def deliver(self, *, window: float, patience: float = -1) -> float | None:
-        """Send what is due."""
+        """Send what is due; return the seconds until the next round, or None when nothing is owed.
+
+        A notice waits `window` seconds for others. Wait `patience` seconds for a thread that delivers, -1 for ever.
+        """
         if not self.owes():
             return None
         if not self._one_round.acquire(timeout=patience):
@@ -106,17 +109,17 @@ class Outbox:
                     lock.enter_context(file_lock(self._lock_path, timeout=0.0))
                 except TimeoutError:
                     return _BUSY_SECONDS
-                except OSError as error:  # a notice that is sent twice is better than one that is not sent
+                except OSError as error:  # better to send a notice twice than never
                     logger.debug("%s cannot be locked: %s", self._lock_path, files.describe(error))
                 waits = self._deliver_all(window)
         finally:
             self._one_round.release()
         due = [wait for wait in waits if wait is not None]
-        # Nobody may be left to tell; until somebody is, what is owed is looked at again.
+        # All destinations may be gone; look again later whether one is back.
         return min(due) if due else _LATER_SECONDS if self.owes() else None
 
     def drain(self, until: float) -> bool:
-        """Send all that is due now, within a time."""
+        """Send all that is due until a time of the monotonic clock; return whether nothing is owed then."""
         if not self.owes():
             return True
         self._couriers.hurry(until)
@@ -132,8 +135,8 @@ class Outbox:
         return not self.owes()
 
     def beat(self, url: str) -> str | None:
-        """Ping the address of a heartbeat."""
-        courier = self._couriers[_HEARTBEAT_NAME]  # the first to import what loads requests
+        """Ping the URL of a heartbeat; return what went wrong, or None."""
+        courier = self._couriers[_HEARTBEAT_NAME]  # imports requests with no fork between
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         try:
@@ -143,7 +146,7 @@ class Outbox:
         return None
 
     def close(self) -> None:
-        """Release connections; a thread that is still at it makes no further try."""
+        """Close the connections; a thread that still sends makes no further try."""
         self._couriers.close()
 
     def _deliver_all(self, window: float) -> list[float | None]:
@@ -164,10 +167,10 @@ class Outbox:
     def _live(self, state: AlertState) -> list[Destination]:
         return [destination for destination in self._destinations if destination.id not in state.gone]
 
-    def _settle(self) -> None:
-        """Drop what nobody waits for, as destinations come and go."""
+    def _drop_unneeded(self) -> None:
+        """Drop the notices that no destination needs, as destinations come and go."""
         live = frozenset(destination.id for destination in self._live(read_alert_state(self._local_path)))
-        change = partial(settle, live=live, now=self._clock.time(), ttl=self._alerts.outbox_ttl)
+        change = partial(drop_unneeded, live=live, now=self._clock.time(), ttl=self._alerts.outbox_ttl)
         records = self._store.snapshot()
         stale = [key for key, record in records.items() if record.owed and change(record) is not record]
         if stale:
@@ -179,7 +182,7 @@ class Outbox:
             self._change(planned.muted, lambda item: partial(told, item=item))
         for number, message in enumerate(planned.messages):
             error = self._send(destination, message)
-            if error is not None and (error.retryable or error.gone):  # the others would fare no better
+            if error is not None and (error.retryable or error.gone):  # the others would fail too
                 self._defer(destination, planned.messages[number:], error)
                 rest = min(max(PAUSE_SECONDS, error.wait or 0.0), MAX_PAUSE_SECONDS)
                 self._down[destination.id] = self._clock.monotonic() + rest
@@ -194,15 +197,15 @@ class Outbox:
     def _plan(self, destination: Destination, window: float, state: AlertState) -> Plan:
         now = self._clock.time()
         silent = {key: silence.until for key, silence in state.silent(now).items()}
-        new_id = f"msg_{uuid.uuid4().hex}"
+        new_id = f"msg_{os.urandom(16).hex()}"
         down = self._down.get(destination.id)
         rest = None if down is None else max(0.0, down - self._clock.monotonic())
-        if self._couriers.until < _NEVER:  # whoever ends may not be there when the rest is over
+        if self._couriers.until < _NEVER:  # the process ends before the rest is over
             rest = None
         return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent, rest=rest)
 
     def _send(self, destination: Destination, message: Message) -> "NotSentError | None":
-        courier = self._couriers[destination.id]  # the first to import what loads requests
+        courier = self._couriers[destination.id]  # imports requests with no fork between
         from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
 
         bind = partial(begin, destination=destination.id, message=message.id)
@@ -214,7 +217,7 @@ class Outbox:
         return None
 
     def _defer(self, destination: Destination, messages: "Sequence[Message]", error: "NotSentError") -> None:
-        """Put messages off, of which the first was tried."""
+        """Defer messages, of which the first was tried and failed."""
         later = partial(
             defer,
             destination=destination.id,
@@ -263,7 +266,7 @@ class Outbox:
 
 
 def _of_known(record: JobRecord, *, change: "Change") -> JobRecord | None:
-    """Leave a job away that was forgotten meanwhile: it would come back as an empty record."""
+    """Skip a job that was forgotten meanwhile, as it would come back as an empty record."""
     return None if record == JobRecord() else change(record)
 
 

@@ -1,4 +1,4 @@
-"""Post one message: tenacity decides about the tries, requests makes them."""
+"""Post one message: tenacity decides on the tries, requests makes them."""
 
 import logging
 import threading
@@ -32,7 +32,11 @@ _GONE: Final = frozenset({404, 410})
 
 
 class NotSentError(Exception):
-    """A message did not reach its destination; the text names no address."""
+    """A message did not reach its destination; the text has no URL.
+
+    `retryable` means that the same request may succeed later, after `wait` seconds if the server gave them; `gone` that
+    the destination no longer exists.
+    """
 
     def __init__(self, reason: str, *, retryable: bool, wait: float | None = None, gone: bool = False) -> None:
         super().__init__(reason)
@@ -42,7 +46,7 @@ class NotSentError(Exception):
 
 
 class _HidePaths(logging.Filter):
-    """urllib3 logs the path of each request at DEBUG, and the path is the secret."""
+    """Hides the path of each request, which urllib3 logs at DEBUG and which is the secret."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -61,11 +65,11 @@ class Sender:
 
     session: requests.Session
     clock: Clock = SYSTEM_CLOCK
-    _hurry: threading.Event = field(default_factory=threading.Event)
-    _until: float = float("inf")
+    _hurry: threading.Event = field(default_factory=threading.Event, init=False)
+    _until: float = field(default=float("inf"), init=False)
 
     def hurry(self, until: float) -> None:
-        """Give up at a time of the monotonic clock: somebody waits for the end."""
+        """Give up at a time of the monotonic clock."""
         self._until = until
         self._hurry.set()
 
@@ -83,19 +87,22 @@ class Sender:
         stamp: Callable[[float], Mapping[str, str]] | None = None,
         service: str = "",
     ) -> None:
-        """Post a body; return when the server has taken it."""
+        """Post a body until the server takes it; raise `NotSentError` if it refuses or all tries fail.
+
+        `stamp` returns further headers, given the time of each try. A `service` may refuse with HTTP 200.
+        """
 
         def attempt(seconds: float) -> None:
             stamped = {} if stamp is None else stamp(self.clock.time())
             self._attempt(url, body, {**headers, **stamped}, service, seconds)
 
-        self.persist(attempt)
+        self.retry(attempt)
 
-    def persist(self, attempt: Callable[[float], None]) -> None:
-        """Make tries until one succeeds or the budget is used up."""
+    def retry(self, attempt: Callable[[float], None]) -> None:
+        """Try until a call succeeds in the seconds it is given, or raise the last error at the end of the budget."""
         started = self.clock.monotonic()
 
-        def left() -> float:  # somebody may ask to hurry meanwhile
+        def left() -> float:  # less once `hurry` is called
             return min(started + BUDGET_SECONDS, self._until) - self.clock.monotonic()
 
         def is_over(state: "RetryCallState") -> bool:
@@ -112,7 +119,7 @@ class Sender:
 
     def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str, seconds: float) -> None:
         timeout = (min(CONNECT_TIMEOUT_SECONDS, seconds), min(READ_TIMEOUT_SECONDS, seconds))
-        # `from None` throughout: what requests raises holds the address.
+        # `from None` throughout: the errors of requests hold the URL.
         over = threading.Event()
         try:
             with (
@@ -123,9 +130,9 @@ class Sender:
             ):
                 answer = response.raw.read(_MAX_ANSWER_BYTES, decode_content=False) or b""
                 status, asked = response.status_code, response.headers.get("Retry-After")
-        except Exception as error:  # noqa: BLE001 - whatever requests, urllib3 and the system make of it
+        except Exception as error:  # noqa: BLE001 - of requests, urllib3 or the system
             raise _classify(error, is_over=over.is_set()) from None
-        # A cut looks like an end to those who read: only a success in the status line is beyond doubt.
+        # A cut looks like the end of the answer: only a success in the status line is certain.
         if over.is_set() and (service in _BODY_COUNTS or not 200 <= status < 300):  # noqa: PLR2004
             raise NotSentError(CUT, retryable=True)
         self._judge(status, asked, answer.decode("utf-8", "replace").strip(), service)
@@ -152,7 +159,7 @@ class Sender:
 
 
 class _Wait(tenacity.wait.wait_base):
-    """What the server asks for, else exponential with full jitter."""
+    """The wait that the server asks for, else exponential with full jitter."""
 
     _backoff: Final = tenacity.wait_random_exponential(multiplier=1, max=30)
 
@@ -167,7 +174,7 @@ class _Wait(tenacity.wait.wait_base):
 def _classify(error: Exception, *, is_over: bool) -> NotSentError:
     if is_over:
         return NotSentError(CUT, retryable=True)
-    if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but one that stays
+    if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but a lasting one
         return NotSentError("its TLS certificate is not trusted", retryable=False)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     retryable = isinstance(error, passing) or not isinstance(error, requests.RequestException)
@@ -175,7 +182,7 @@ def _classify(error: Exception, *, is_over: bool) -> NotSentError:
 
 
 def _words(error: Exception) -> str:
-    """Return what went wrong, with the system's own words, which name no address, where it has any."""
+    """Return the type of an error, and the message of the system, which has no URL, if there is one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
@@ -186,7 +193,6 @@ def _words(error: Exception) -> str:
 
 def _status(status: int) -> str:
     try:
-        text = f"HTTP {status} {HTTPStatus(status).phrase}"
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
-        text = f"HTTP {status}"
-    return text
+        return f"HTTP {status}"

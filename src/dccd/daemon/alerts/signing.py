@@ -1,4 +1,4 @@
-"""Sign messages as Standard Webhooks asks, so that a receiver knows who sent them."""
+"""Sign messages by Standard Webhooks, so that a receiver knows who sent them."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import hmac
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of the header ``webhook-signature``.
+    """Return the header ``webhook-signature``; the secret is ``whsec_`` and the base64 of the key.
 
     Examples
     --------

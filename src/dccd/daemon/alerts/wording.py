@@ -1,4 +1,4 @@
-"""What a message says, in plain text."""
+"""The text of a message."""
 
 import shlex
 from collections import Counter
@@ -21,13 +21,17 @@ _COMMANDS: Final = "To look: dccd status. To silence: dccd silence KEY --for 2h"
 _FEW: Final = 4
 _LINE_LIMIT: Final = 400
 _LINE_END: Final = 2
-_TITLE: Final = 110  # characters beside the names: since when, and how many there was no room for
+_TITLE: Final = 110  # characters beside the names: since when, and the count of names without room
 
 
 def lines(
     message: Message, source: str, now: float, *, room: int = 4000, measure: Callable[[str], int] = len
 ) -> list[str]:
-    """Return the text of a message, one list entry a line, six of them at most."""
+    """Return the lines of a message, six at most.
+
+    Several incidents have a headline and a line each; more than four have a headline, as many names as fit into `room`
+    (as `measure` counts, which may escape first), and the most common error.
+    """
     items = message.items
     if len(items) > _FEW:
         return _many(items, source, now, room, measure)
@@ -75,7 +79,7 @@ def _many(items: Sequence[Item], source: str, now: float, room: int, measure: Ca
 
 
 def _names(items: Sequence[Item], room: int, measure: Callable[[str], int]) -> str:
-    """Return as many names as there is room for, and how many there is none for."""
+    """Return as many names as there is room for, and the count of the others."""
     kept: list[str] = []
     for item in items:
         name = item.key if item.last.kind == "failing" else f"{item.key} ({item.last.kind})"

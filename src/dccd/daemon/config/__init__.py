@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from dccd._lazy import load_lazily
+from dccd.daemon.config.alerts import AlertConfig
+from dccd.daemon.config.jobs import HistoJob
 from dccd.daemon.config.load import Traced, load_config, trace_config
 from dccd.daemon.config.models import (
-    AlertConfig,
     CollectorConfig,
-    HistoJob,
     LogConfig,
     ScheduleConfig,
     ServerConfig,

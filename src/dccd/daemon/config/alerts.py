@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dccd.daemon.config.base import Settings
-from dccd.daemon.config.types import Count, Duration, SecretAddress, SecretAddresses, SecretTexts, SigningSecret
+from dccd.daemon.config.types import Count, Duration, SecretTexts, SecretUrl, SecretUrls, SigningSecret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = ["AlertConfig"]
 
 
 class AlertConfig(Settings, frozen=True):
@@ -19,43 +17,43 @@ class AlertConfig(Settings, frozen=True):
     Parameters
     ----------
     webhook_url : str, optional
-        Address that gets a JSON POST; a secret, absent from the repr and masked in dumps, so a dump does not
-        round-trip. Without it nothing is sent.
+        URL that receives a JSON POST; a secret, absent from the repr and masked in dumps, so a dump does not
+        round-trip.
     max_consecutive_errors : int, optional
         Failures in a row at which an incident opens, 1 to 1,000,000, default 3.
     extra_webhooks : tuple of str, optional
-        Further addresses that get the same alerts, each in the format of its host; secrets too.
+        More URLs that receive the same alerts, each in the format of its host; secrets too.
     apprise_urls : tuple of str, optional
-        Addresses of any service that Apprise knows (``tgram://...``, ``mailto://...``); secrets too. They need the
+        URLs of any service that Apprise knows (``tgram://...``, ``mailto://...``); secrets too. They need the
         extra ``apprise``.
     format : str, optional
-        Format for `webhook_url`: ``auto`` (by the host of the address), ``slack``, ``discord``, ``teams``,
+        Format for `webhook_url`: ``auto`` (by the host of the URL), ``slack``, ``discord``, ``teams``,
         ``mattermost``, ``rocketchat`` or ``generic``.
     webhook_secret : str, optional
-        Key of Standard Webhooks, ``whsec_`` and base64: messages in the generic format are signed with it. A secret.
+        Key of Standard Webhooks, ``whsec_`` and base64, that signs messages in the generic format. A secret.
     heartbeat_url : str, optional
-        Address to ping after each look at the clock, so that an outside service notices when this process is gone.
-        A secret.
+        URL to ping at each check of the jobs, which the daemon makes every 30 seconds, so that an outside service
+        notices when this process ends or hangs. A secret.
     recovery_threshold : int, optional
         Successes in a row that end an incident, default 1.
     repeat_interval : float or str, optional
         Time between reminders while an incident lasts, default 4 hours; 0 means never.
     send_resolved : bool, optional
-        Whether the end of an incident is told, default true. Who could not be told of its beginning in time hears of
-        both all the same.
+        Whether to report the end of an incident, default true. A destination that was not told of the beginning in
+        time is told of both in any case.
     group_window : float or str, optional
-        Time for which a notice waits for others to share its message, default 5 s.
+        Time that a notice waits so that others can share its message, default 5 s.
     outbox_ttl : float or str, optional
-        Age at which a notice of an incident that is over is given up, default 24 h.
+        Age at which an unsent notice of an ended incident expires, default 24 h.
     shutdown_timeout : float or str, optional
-        Time that closing may take to send what is owed, default 20 s.
+        Time that closing may spend on notices not yet sent, default 20 s.
     source : str, optional
-        Where the process runs, as told in messages; default the name of the host.
+        Name of this collector in messages; default the host name.
 
     Raises
     ------
     pydantic.ValidationError
-        If a value is out of bounds, or a key unknown.
+        If a value is out of bounds or a key unknown. The error suggests the close name of a setting and shows no value.
 
     Examples
     --------
@@ -65,58 +63,66 @@ class AlertConfig(Settings, frozen=True):
     5
     >>> "services" in repr(alerts)
     False
+    >>> AlertConfig(webhook_ulr="https://hooks.slack.com/services/T0/B0/x")
+    Traceback (most recent call last):
+    pydantic_core._pydantic_core.ValidationError: 1 validation error for AlertConfig
+    webhook_ulr
+      no such setting: did you mean webhook_url? [type=extra_forbidden]
     """
 
-    webhook_url: SecretAddress = Field(
+    webhook_url: SecretUrl = Field(
         default=None,
-        description="Address that gets alerts; nothing is sent without.",
+        description="URL that receives alerts.",
         examples=["https://hooks.slack.com/services/T0/B0/x"],
     )
     max_consecutive_errors: Count = Field(
         default=3, ge=1, le=1_000_000, description="Failures in a row at which an incident opens."
     )
-    extra_webhooks: SecretAddresses = Field(
-        default=(), max_length=20, description="Further addresses that get the same alerts; a list, or with commas."
+    extra_webhooks: SecretUrls = Field(
+        default=(), max_length=20, description="More URLs that receive the same alerts; a list, or text with commas."
     )
     apprise_urls: SecretTexts = Field(
-        default=(), max_length=20, description="Addresses of services that Apprise knows; a list, or with commas."
+        default=(), max_length=20, description="URLs of services that Apprise knows; a list, or text with commas."
     )
     format: Literal["auto", "slack", "discord", "teams", "mattermost", "rocketchat", "generic"] = Field(
-        default="auto", description="Format for webhook_url; auto goes by the host of the address."
+        default="auto", description="Format for webhook_url; auto goes by the host of the URL."
     )
     webhook_secret: SigningSecret = Field(
         default=None,
         description="Standard Webhooks key (whsec_...) that signs messages in the generic format.",
         examples=["whsec_YSBtYWRlLXVwIGtleSwgZm9yIG5vIHJlYWwgdXNl"],
     )
-    heartbeat_url: SecretAddress = Field(
+    heartbeat_url: SecretUrl = Field(
         default=None,
-        description="Address to ping after each look at the clock; an outside service watches it.",
+        description="URL to ping at each check of the jobs; an outside service watches it.",
         examples=["https://watcher.example.org/ping/x"],
     )
     recovery_threshold: Count = Field(default=1, ge=1, le=1000, description="Successes in a row that end an incident.")
     repeat_interval: Duration = Field(
         default=14_400.0, ge=0, le=31_536_000, description="Time between reminders while an incident lasts; 0 = never."
     )
-    send_resolved: bool = Field(default=True, description="Whether the end of an incident is told.")
+    send_resolved: bool = Field(default=True, description="Whether to report the end of an incident.")
     group_window: Duration = Field(
-        default=5.0, ge=0, le=3600, description="Time for which a notice waits for others to share its message."
+        default=5.0, ge=0, le=3600, description="Time that a notice waits so that others can share its message."
     )
     outbox_ttl: Duration = Field(
-        default=86_400.0, ge=60, le=31_536_000, description="Age at which a notice of a closed incident is given up."
+        default=86_400.0,
+        ge=60,
+        le=31_536_000,
+        description="Age at which an unsent notice of an ended incident expires.",
     )
     shutdown_timeout: Duration = Field(
-        default=20.0, ge=0, le=600, description="Time that closing may take to send what is owed."
+        default=20.0, ge=0, le=600, description="Time that closing may spend on notices not yet sent."
     )
     source: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
-        description="Where this runs, as told in messages; default the name of the host.",
+        description="Name of this collector in messages; default the host name.",
         examples=["collector-1"],
     )
 
-    if TYPE_CHECKING:  # what may be given, which is more than what is kept
+    if TYPE_CHECKING:  # the types that may be given, which are more than those that are kept
 
         def __init__(  # noqa: PLR0913 - a parameter for each setting
             self,
@@ -139,11 +145,11 @@ class AlertConfig(Settings, frozen=True):
 
     @property
     def has_destination(self) -> bool:
-        """Whether anyone is to be told at all."""
+        """Whether any destination is set."""
         return self.webhook_url is not None or bool(self.extra_webhooks or self.apprise_urls)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All that must never be shown."""
+        """The values that must never be shown."""
         named = (self.webhook_url, self.webhook_secret, self.heartbeat_url)
         return (*(secret for secret in named if secret is not None), *self.extra_webhooks, *self.apprise_urls)

@@ -1,4 +1,4 @@
-"""Every setting, told by the models themselves: for the command, the documentation and a file to begin with."""
+"""Every setting, read from the models: for the command, the documentation and the starter file."""
 
 import json
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, nested, varia
 from dccd.units import format_duration
 
 VARIABLES: Final = (
-    (CONFIG, "TOML file to read; an option of the command goes before it."),
-    (SECRETS_DIR, "Directory of files named as the variables, whose content is the value."),
+    (CONFIG, "TOML file to read; the option --config overrides it."),
+    (SECRETS_DIR, "Directory of files that are named like the variables and hold their values."),
 )
-"""Variables that are no settings, and what they mean."""
+"""Variables that are not settings, and what they mean."""
 
 _DURATION: Final = {"number", "string"}
 _TIMEFRAME: Final = {"string", "integer"}
-_FORMATS: Final = {"path": "path", "date-time": "time", "uri": "address"}
+_FORMATS: Final = {"path": "path", "date-time": "time", "uri": "URL"}
 _PYDANTICS: Final = {"ge", "le"}
 _ABOUT: Final = ("description", "title", "default", "examples", "writeOnly")
 _SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
@@ -29,7 +29,7 @@ _SCHEMA_LINE: Final = "#:schema ./dccd.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What there is to know of a setting."""
+    """A setting in words; default and example are written as in a file, and None where there is none."""
 
     path: KeyPath
     variable: str
@@ -42,7 +42,7 @@ class Setting:
 
 
 def settings() -> tuple[Setting, ...]:
-    """Return every setting, in the order of the models.
+    """Return every setting in the order of the models; those of a job are listed once, with index 0.
 
     Examples
     --------
@@ -66,11 +66,11 @@ def json_schema() -> str:
 
 
 def starter() -> str:
-    """Return a configuration file to begin with, which can be used as it is."""
+    """Return a starter file in TOML that is valid as it is, with defaults and examples commented out."""
     lines = [
         _SCHEMA_LINE,
-        "# The line above is for editors: dccd schema > dccd.schema.json makes the file it names.",
-        "# What is commented out shows its default, or an example where there is none. Check with: dccd validate",
+        "# The line above is for editors: dccd schema > dccd.schema.json writes the file it names.",
+        "# A commented line shows the default, or an example where there is none. Check with: dccd validate",
     ]
     section: KeyPath = ()
     for each in settings():
@@ -90,7 +90,7 @@ def starter() -> str:
 
 
 def _as_written(told: dict[str, Any], field: FieldInfo) -> dict[str, Any]:
-    """Return the schema of a setting with its bounds, which pydantic loses, and a list as text with commas, too."""
+    """Return the schema of a setting with the bounds that pydantic loses; a list may be text with commas."""
     if told.get("items", {}).get("type") != "string":
         choices = [{key: each[key] for key in each if key not in _PYDANTICS} for each in told.get("anyOf", ())]
         return {**told, **({"anyOf": choices} if choices else {}), **_limits(field)}
@@ -143,7 +143,7 @@ def _bounds(field: FieldInfo, kind: str) -> str:
 
 
 def _limits(field: FieldInfo) -> dict[str, Any]:
-    """Return the bounds of a number; one has both, as a test sees to."""
+    """Return the bounds of a number; a test ensures that each has both."""
     limits: dict[str, Any] = {}
     for each in field.metadata:
         if isinstance(each, Ge):

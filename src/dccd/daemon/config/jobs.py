@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationInfo, field_validator
 
 from dccd.daemon.config.base import Settings
-from dccd.daemon.config.types import Count, Duration, ExchangeName, Pairs, ServerAddress, Timeframe, UtcTime
+from dccd.daemon.config.types import Count, Duration, ExchangeName, Pairs, ServerUrl, Timeframe, UtcTime
 from dccd.units import parse_timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-__all__ = ["HistoJob"]
 
 
 class HistoJob(Settings, frozen=True):
@@ -29,17 +27,17 @@ class HistoJob(Settings, frozen=True):
     start : datetime, optional
         UTC time at which an empty series begins; default the last 500 candles.
     base_url : str, optional
-        Address of a mirror or a local server to ask in place of the exchange, for each of its endpoints.
+        URL of a mirror or a local server to use in place of the exchange, for each of its endpoints.
     max_consecutive_errors : int, optional
         Failures in a row at which this job alerts; default ``alerts.max_consecutive_errors``.
     max_age : float or str, optional
-        Age of the newest candle at which the job alerts though its runs succeed, at least two candles; 0 means never,
-        for pairs that are seldom traded. Default three candles, and five minutes or half a candle more.
+        Age of the newest candle at which the job alerts although its runs succeed, at least two candles; 0 means
+        never, for pairs that are seldom traded. Default three candles, and five minutes or half a candle more.
 
     Raises
     ------
     pydantic.ValidationError
-        If a value is out of bounds, or a key unknown.
+        If a value is out of bounds or a key unknown. The error suggests the close name of a setting and shows no value.
 
     Examples
     --------
@@ -59,14 +57,14 @@ class HistoJob(Settings, frozen=True):
         description="UTC time at which an empty series begins; default the last 500 candles.",
         examples=["2026-01-01T00:00:00Z"],
     )
-    base_url: ServerAddress | None = Field(
-        default=None, description="Server to ask in place of the exchange.", examples=["http://127.0.0.1:8080"]
+    base_url: ServerUrl | None = Field(
+        default=None, description="URL to use in place of the exchange.", examples=["http://127.0.0.1:8080"]
     )
     max_consecutive_errors: Count | None = Field(
         default=None,
         ge=1,
         le=1_000_000,
-        description="Failures in a row at which this job alerts; default that of the alerts.",
+        description="Failures in a row at which this job alerts; default that of [alerts].",
         examples=[10],
     )
     max_age: Duration | None = Field(
@@ -77,7 +75,7 @@ class HistoJob(Settings, frozen=True):
         examples=["1d"],
     )
 
-    if TYPE_CHECKING:  # what may be given, which is more than what is kept
+    if TYPE_CHECKING:  # the types that may be given, which are more than those that are kept
 
         def __init__(  # noqa: PLR0913 - a parameter for each setting
             self,
@@ -99,7 +97,7 @@ class HistoJob(Settings, frozen=True):
     @field_validator("max_age")
     @classmethod
     def _old_is_older_than_usual(cls, age: float | None, info: ValidationInfo) -> float | None:
-        timeframe = info.data.get("timeframe")  # none if it is wrong itself
+        timeframe = info.data.get("timeframe")  # None if the timeframe itself is wrong
         if age and timeframe and age < 2 * parse_timeframe(timeframe):
             msg = f"should be two candles of {timeframe} at least, or it would alert all the time"
             raise ValueError(msg)

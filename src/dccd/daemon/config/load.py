@@ -1,4 +1,4 @@
-"""The one door to the outside: settings from arguments, environment, files and defaults."""
+"""Load settings from arguments, environment, files and defaults."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from dccd.daemon.config.models import CollectorConfig
 from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, dotted
-from dccd.daemon.config.problems import Problem, expected, in_order
+from dccd.daemon.config.problems import Problem, in_order
 from dccd.daemon.config.sources import Source, merge, of_arguments
 from dccd.daemon.config.tables import read_table
 from dccd.daemon.config.variables import Variable, assemble, in_directory, in_dotenv, in_environment
@@ -26,7 +26,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What settings are read from, apart from arguments."""
+    """Where settings are read from, apart from arguments; ``directory`` may hold ``.env`` and the TOML files."""
 
     environ: Mapping[str, str] = field(repr=False)
     directory: Path = Path()
@@ -36,7 +36,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A configuration, and where each of its settings came from."""
+    """A configuration, and the place of each setting that is not a default, by its dotted name."""
 
     config: CollectorConfig
     origins: Mapping[str, str]
@@ -46,10 +46,10 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
     """Return the configuration of this process.
 
     Each setting is taken from the first place that has it: the arguments, ``DCCD_`` environment variables
-    (``DCCD_ALERTS__WEBHOOK_URL``), ``.env``, files of such names in directories of secrets (that which
-    ``DCCD_SECRETS_DIR`` names, systemd's ``$CREDENTIALS_DIRECTORY``, ``/run/secrets``), a TOML file, ``[tool.dccd]``
-    in ``pyproject.toml``, the default. The TOML file is `path`, else ``DCCD_CONFIG``, else the first there is of
-    ``./dccd.toml`` and ``dccd/dccd.toml`` in the user's and the site's configuration directories.
+    (``DCCD_ALERTS__WEBHOOK_URL``), ``.env``, files of such names in directories of secrets (``DCCD_SECRETS_DIR``,
+    systemd's ``$CREDENTIALS_DIRECTORY``, ``/run/secrets``), a TOML file, ``[tool.dccd]`` in ``pyproject.toml``, the
+    default. The TOML file is `path`, else ``DCCD_CONFIG``, else the first that exists of ``./dccd.toml`` and
+    ``dccd/dccd.toml`` in the user's and the site's configuration directories.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
     Raises
     ------
     ConfigError
-        If a file cannot be read, or settings cannot be used: a line for each problem, which names its place.
+        If a file cannot be read or a setting cannot be used: a line for each problem, which names its place.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
 
 
 def trace_config(path: str | os.PathLike[str] | None = None) -> Traced:
-    """Return the configuration of this process with the places its settings came from.
+    """Return the configuration of this process and where its settings came from.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def trace_config(path: str | os.PathLike[str] | None = None) -> Traced:
 
 
 def trace(around: Surroundings, path: str | os.PathLike[str] | None = None, given: Source | None = None) -> Traced:
-    """Return the configuration that given surroundings make, with the places its settings came from."""
+    """Return the configuration that the surroundings and the given arguments make; `ConfigError` lists all problems."""
     found = _gather(around, path, given or Source())
     if found.foreign:
         logger.warning("no settings of dccd, and ignored: %s", ", ".join(found.foreign))
@@ -119,7 +119,7 @@ def _config_directories() -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """All there is: sources from the first to be asked to the last."""
+    """The sources in order of precedence, the problems, and the places of variables that seem unrelated."""
 
     sources: list[Source]
     problems: list[Problem]
@@ -127,8 +127,8 @@ class _Found:
 
 
 def _settle(found: _Found) -> Traced | list[Problem]:
-    """Return the configuration, or what is wrong; raise nothing here, as a traceback may show variables."""
-    merged: dict[str, Any] = {"storage": {}}  # so that a default path that cannot be is told by its whole name
+    """Return the configuration or its problems; raise nothing here, because a traceback may show variables."""
+    merged: dict[str, Any] = {"storage": {}}  # so that an error of the default path has its full name
     for source in reversed(found.sources):
         merged = merge(merged, source.values)
     problems = list(found.problems)
@@ -136,7 +136,7 @@ def _settle(found: _Found) -> Traced | list[Problem]:
         config = CollectorConfig.model_validate(merged)
     except ValidationError as error:
         return problems + [
-            Problem(_place(found.sources, each["loc"]), expected(each), each["loc"])
+            Problem(_place(found.sources, each["loc"]), each["msg"], each["loc"])
             for each in error.errors(include_url=False, include_input=False)
         ]
     if problems:
@@ -179,7 +179,7 @@ def _secrets(around: Surroundings, named: list[list[Variable]]) -> Iterator[tupl
 def _chosen(
     around: Surroundings, path: str | os.PathLike[str] | None, named: list[list[Variable]]
 ) -> tuple[Path | None, str]:
-    """Return the TOML file, and who named it."""
+    """Return the TOML file, None if there is none, and the place that named it."""
     if path is not None:
         return _expanded(path), ""
     if (chosen := _first(named[:2], CONFIG)) is not None:
@@ -195,12 +195,12 @@ def _first(named: list[list[Variable]], name: str) -> Variable | None:
 def _expanded(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # no such user: it is told that it cannot be read
+    except RuntimeError:  # no such user: the error is that it cannot be read
         return Path(path)
 
 
 def _is_there(path: Path) -> bool:
-    # A directory or a broken link is there, and an error: Docker makes the first of a file that it cannot mount.
+    # A directory or a broken link counts, and is an error: Docker makes a directory of a file that it cannot mount.
     try:
         path.lstat()
     except OSError:
@@ -224,12 +224,12 @@ def _of_systemd(environ: Mapping[str, str]) -> Source:
 
 
 def _place(sources: Iterable[Source], path: KeyPath) -> str:
-    """Return where a setting is, or where the most of its path is."""
+    """Return where a setting is, or the closest key above it."""
     return max(sources, key=lambda source: source.depth(path)).place(path)
 
 
 def _set(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:  # noqa: ANN401 - settings, nested
-    """Yield the paths of the settings that are no defaults."""
+    """Yield the path of each setting that is not a default."""
     is_list = isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value)
     for key, inner in enumerate(value) if is_list else value.items() if isinstance(value, Mapping) else ():
         yield from _set(inner, (*path, key))

@@ -1,4 +1,4 @@
-"""Turn a configuration of dccd 2.x into one of today; the only importer of yaml."""
+"""Convert a configuration of dccd 2.x."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from dccd.daemon.config.models import AlertConfig, HistoJob
+from dccd.daemon.config.alerts import AlertConfig
+from dccd.daemon.config.jobs import HistoJob
 from dccd.daemon.config.names import plain
-from dccd.daemon.config.problems import expected
 from dccd.errors import ConfigError, MissingExtraError
 
-# What 2.x kept its data in where nobody said.
+# Where 2.x kept its data by default.
 _DATA: Final = "./data/crypto"
 _NO_STREAMS: Final = "dccd collects closed candles, no streams"
-# Its name of an exchange, where ccxt has another for the same market.
+# Exchanges that ccxt has under another name.
 _RENAMED: Final = {"coinbase": "coinbaseexchange"}
 _CARRIED: Final = {
     "settings": {"data_path"},
@@ -28,7 +28,7 @@ _CARRIED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What became of a configuration of 2.x."""
+    """A converted configuration, with the secrets of the old one, and notes without secrets on what was left out."""
 
     toml: str
     notes: tuple[str, ...]
@@ -37,7 +37,7 @@ class Migration:
 
 @dataclass(slots=True)
 class _Written:
-    """A new configuration in the making."""
+    """The lines of the new configuration, and the notes, as they are collected."""
 
     notes: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class _Written:
 
 
 def migrate(text: str, directory: Path) -> Migration:
-    """Return the configuration that does what one of 2.x did, as far as possible."""
+    """Convert the content of a ``config.yml``; relative paths are relative to the directory where 2.x was started."""
     old = _parse(text)
     made = _Written()
     local_path = directory / _data_path(old)
@@ -74,7 +74,7 @@ def _parse(text: str) -> Mapping[str, Any]:
     try:
         old = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        # The message of the library shows the line, where a secret may stand.
+        # The message of yaml shows the line, which may hold a secret.
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
         msg = f"is not YAML{where}"
@@ -94,7 +94,7 @@ def _section(old: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _data_path(old: Mapping[str, Any]) -> Path:
-    """Return where 2.x kept its data; it took a leading ~ for the home directory in one of the two settings only."""
+    """Return where 2.x kept its data; only one of its two settings expanded a leading ~."""
     written, home = _section(old, "storage").get("local_path"), False
     if not written:
         written, home = _section(old, "settings").get("data_path") or _DATA, True
@@ -111,7 +111,7 @@ def _alerts(old: Mapping[str, Any], made: _Written) -> None:
         try:
             AlertConfig(**{key: kept[key]})
         except ValidationError as error:
-            made.notes.append(f"alerts.{key} was left out: {expected(error.errors(include_input=False)[0])}")
+            made.notes.append(f"alerts.{key} was left out: {error.errors()[0]['msg']}")
             del kept[key]
     if kept:
         made.section("[alerts]", kept)
@@ -148,23 +148,23 @@ def _jobs(old: Mapping[str, Any], made: _Written) -> Iterator[dict[str, object]]
 
 
 def _of_each_pair(raw: Mapping[str, Any], where: str, made: _Written) -> Iterator[HistoJob]:
-    """Yield a job for each pair that can be carried over."""
+    """Yield a job for each pair that can be converted, and note the others."""
     name, pairs = raw.get("exchange"), raw.get("pairs")
     exchange = _RENAMED.get(name, name) if isinstance(name, str) else name
     for number, pair in enumerate(pairs if isinstance(pairs, list) else [pairs]):
         try:
             job = HistoJob(exchange=exchange, pairs=[pair], timeframe=raw.get("span"))  # type: ignore[arg-type]
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
+            first = error.errors()[0]
             key = str(first["loc"][0]).replace("timeframe", "span")
             left = f"{where}.pairs[{number}] was left out" if key == "pairs" else f"{where} was left out: {key}"
-            made.notes.append(f"{left}: {expected(first)}")
+            made.notes.append(f"{left}: {first['msg']}")
         else:
             yield job
 
 
 def _left(old: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what has no place in the new configuration."""
+    """Yield a note for each old setting that has no place in the new configuration."""
     for name, value in old.items():
         carried = _CARRIED.get(name)
         if carried is None:

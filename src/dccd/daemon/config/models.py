@@ -18,13 +18,11 @@ from dccd.daemon.config.types import Duration, ListenAddress, UserPath
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["AlertConfig", "CollectorConfig", "HistoJob", "LogConfig", "ScheduleConfig", "ServerConfig", "StorageConfig"]
-
 
 def _user_data() -> Path:
     try:
         return user_data_path("dccd")
-    except RuntimeError:  # no home directory is known: that is told as of any path with a ~
+    except RuntimeError:  # no home directory is known: the error is that of any path with a ~
         return Path("~/.local/share/dccd")
 
 
@@ -53,7 +51,7 @@ class StorageConfig(Settings, frozen=True):
     )
     fsync: bool = Field(default=True, description="Whether each record waits for the disk.")
 
-    if TYPE_CHECKING:  # what may be given, which is more than what is kept
+    if TYPE_CHECKING:  # the types that may be given, which are more than those that are kept
 
         def __init__(self, *, local_path: str | Path = ..., fsync: bool = ...) -> None: ...
 
@@ -67,8 +65,8 @@ class ScheduleConfig(Settings, frozen=True):
         Time between the close of a candle and the run that fetches it, default 5 s, as exchanges finish a candle a
         little late.
     jitter : float or str, optional
-        Time up to which each run is later by chance, default 0, so that many collectors do not ask at the same
-        moment; half a candle at most.
+        Largest random delay added to each run, default 0, so that many collectors do not ask at the same moment;
+        half a candle at most.
 
     Examples
     --------
@@ -81,7 +79,7 @@ class ScheduleConfig(Settings, frozen=True):
         default=5.0, ge=0, le=3600, description="Time between the close of a candle and the run that fetches it."
     )
     jitter: Duration = Field(
-        default=0.0, ge=0, le=3600, description="Time up to which each run is later by chance; half a candle at most."
+        default=0.0, ge=0, le=3600, description="Largest random delay added to each run; half a candle at most."
     )
 
     if TYPE_CHECKING:
@@ -90,7 +88,7 @@ class ScheduleConfig(Settings, frozen=True):
 
 
 class LogConfig(Settings, frozen=True):
-    """What is logged where.
+    """What is logged, and where.
 
     Parameters
     ----------
@@ -123,8 +121,8 @@ class ServerConfig(Settings, frozen=True):
     Parameters
     ----------
     listen : str, optional
-        Host and port, ``127.0.0.1:9464``; port 0 takes one that is free. Off by default. It asks for no password:
-        any address but one of this machine lets whoever reaches it see what is collected. The metrics need the
+        Host and port, ``127.0.0.1:9464``; port 0 takes a free one. Off by default. There is no password: on any
+        address but one of this machine, everyone who reaches it can see what is collected. The metrics need the
         extra ``metrics``.
 
     Examples
@@ -153,7 +151,7 @@ class CollectorConfig(Settings, frozen=True):
     schedule : ScheduleConfig, optional
         When series are collected.
     log : LogConfig, optional
-        What is logged where.
+        What is logged, and where.
     server : ServerConfig, optional
         Where metrics for Prometheus and the status page are served.
     histo_jobs : tuple of HistoJob, optional
@@ -162,7 +160,8 @@ class CollectorConfig(Settings, frozen=True):
     Raises
     ------
     pydantic.ValidationError
-        If a value is out of bounds, a key unknown, or a series listed twice.
+        If a value is out of bounds, a key unknown, or a series listed twice. The error suggests the close name of a
+        setting and shows no value.
 
     Examples
     --------
@@ -178,7 +177,7 @@ class CollectorConfig(Settings, frozen=True):
     storage: StorageConfig = Field(default_factory=StorageConfig, description="Where data are kept.")
     alerts: AlertConfig = Field(default_factory=AlertConfig, description="When an alert is due and where it goes.")
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="When series are collected.")
-    log: LogConfig = Field(default_factory=LogConfig, description="What is logged where.")
+    log: LogConfig = Field(default_factory=LogConfig, description="What is logged, and where.")
     server: ServerConfig = Field(
         default_factory=ServerConfig, description="Where metrics and a status page are served."
     )

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from dccd.daemon.config.models import CollectorConfig
 
 KeyPath: TypeAlias = tuple[str | int, ...]
-"""Keys from the outermost to that of a setting; a number is the place in a list."""
+"""The keys that lead to a setting, the outermost first; a number is an index of a list."""
 
 PREFIX: Final = "DCCD_"
 DELIMITER: Final = "__"
@@ -24,21 +24,21 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """The model below a key."""
+    """The model below a key; ``many`` where the key holds a list of them."""
 
     model: type[BaseModel]
     many: bool
 
 
 def nested(field: FieldInfo) -> Nested | None:
-    """Return the model below a field, if there is one."""
+    """Return the model below a field; None for a plain setting."""
     many = get_origin(field.annotation) is tuple
     kind = get_args(field.annotation)[0] if many else field.annotation
     return Nested(kind, many) if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of each plain setting; those of a list are told of its first item."""
+    """Yield the path of each plain setting, such as ``("histo_jobs", 0, "pairs")`` for an item of a list."""
     for name, field in model.model_fields.items():
         below = nested(field)
         if below is None:
@@ -48,7 +48,7 @@ def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Ite
 
 
 def dotted(path: KeyPath) -> str:
-    """Return a path as messages write it.
+    """Return a path as messages show it; a key that may be a secret is hidden.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a name, or stars if it is none that a key or a variable would have."""
+    """Return a name, or stars where it looks like no key or variable and so may be a secret."""
     return name if _PLAIN.fullmatch(name) else "***"
 
 
@@ -69,7 +69,7 @@ def variable_of(path: KeyPath) -> str:
 
 
 def setting_of(variable: str) -> KeyPath | None:
-    """Return the setting that an environment variable sets.
+    """Return the setting or section that an environment variable sets; None if there is none of that name.
 
     Examples
     --------

@@ -1,17 +1,17 @@
-"""The lines of a TOML file on which its keys stand, which tomllib does not tell."""
+"""The line numbers of the keys in a TOML file, which tomllib does not give."""
 
 import re
 import tomllib
 from typing import Any, Final
 
-# A value over many lines, which may be thousands of jobs, ends on no other.
+# A value over many lines ends on such a line; no other is tried, as there may be thousands of jobs.
 _MAY_END: Final = re.compile(r"([\]}]|\"\"\"|''')\s*(#.*)?$")
 
 _Path = tuple[str | int, ...]
 
 
 def lines_of_keys(text: str) -> dict[tuple[str | int, ...], int]:
-    r"""Return the line of each key.
+    r"""Return the line, from 1, on which each key begins; a key within a value gets the line of the value.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def lines_of_keys(text: str) -> dict[tuple[str | int, ...], int]:
 
 
 def _statements(text: str) -> list[tuple[int, dict[str, Any], bool]]:
-    """Return what stands on its own: headers, and keys with their values, which may go over many lines."""
+    """Return each header and each key with its value: its first line, its content, and whether it is a header."""
     found = []
     pending: list[str] = []
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
@@ -53,7 +53,7 @@ def _statements(text: str) -> list[tuple[int, dict[str, Any], bool]]:
 
 
 def _enter(header: dict[str, Any], arrays: dict[_Path, int]) -> _Path:
-    """Return the path of a table, and count it if it is the next of an array."""
+    """Return the path of a table, and count it if it is an item of an array."""
     path: _Path = ()
     inner: Any = header
     while isinstance(inner, dict) and inner:

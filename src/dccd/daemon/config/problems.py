@@ -1,10 +1,11 @@
-"""What is wrong with a configuration, a line for each problem, without any value."""
+"""The problems of a configuration, a line each, without any value."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from dccd.daemon.config.names import KeyPath, dotted
@@ -28,7 +29,7 @@ _DATES: Final = ("date_", "datetime_", "timezone_")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that has to be mended."""
+    """Something to correct at a place: a file and line, a variable or an argument."""
 
     place: str
     text: str
@@ -36,12 +37,12 @@ class Problem:
 
     @property
     def line(self) -> str:
-        """The place, the key and what is wrong."""
+        """The place, the key and the text, as the error shows them."""
         return ": ".join(part for part in (self.place, dotted(self.key), self.text) if part)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems place by place, and those of a file from its first line to its last.
+    """Return problems grouped by place, in the order the places first appear, and those of a file by line.
 
     Examples
     --------
@@ -56,14 +57,14 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _file_and_line(place: str) -> tuple[str, list[int]]:
-    """Split a place; what has no lines has none."""
+    """Split a place into its name and its numbers of line and column, if there are any."""
     ends = re.search(r"(:\d+)*$", place)
     start = ends.start() if ends else len(place)
     return place[:start], [int(number) for number in place[start:].split(":")[1:]]
 
 
 def unreadable(error: OSError, wanted: str) -> str:
-    """Return why a file cannot be read, and what to do about it.
+    """Return why a file cannot be read and what to do about it, to follow its path.
 
     Examples
     --------
@@ -74,11 +75,11 @@ def unreadable(error: OSError, wanted: str) -> str:
     return f"cannot be read ({error.strerror}): {advice}"
 
 
-def expected(details: ErrorDetails) -> str:
-    """Return what should stand where something wrong does."""
+def expected(details: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return what a model expects in place of a wrong key or value, without that value."""
     kind = details["type"]
     if kind == "extra_forbidden":
-        return f"no such setting: {meant_key(details['loc'])}"
+        return f"no such setting: {meant_key(details['loc'], model)}"
     if details["loc"] == ("histo_jobs",) and kind == "tuple_type":
         return "should be a list: begin each job with [[histo_jobs]], or write [{...}] in JSON"
     if kind.startswith(_DATES):

@@ -1,4 +1,4 @@
-"""Settings from one place, and how those of several are joined."""
+"""Settings from one place, and how those of several are merged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from dccd.daemon.config.names import KeyPath
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Settings from one place."""
+    """Settings from one place, and where a person finds each of them."""
 
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     places: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> str:
-        """Return how a person finds a setting in this place, or what it would be below."""
+        """Return where a setting, or the closest key above it, is (``dccd.toml:7``); empty if it is not here."""
         return next(
             (self.places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self.places), ""
         )
 
     def depth(self, path: KeyPath) -> int:
-        """Return how many keys of a path there are here, from the outermost on."""
+        """Return how many keys of a path are here, counted from the outermost."""
         inner: Any = self.values
         for depth, part in enumerate(path):
             is_item = isinstance(inner, list | tuple) and isinstance(part, int) and part < len(inner)
@@ -34,15 +34,15 @@ class Source:
 
 
 def of_arguments(arguments: Mapping[str, Any]) -> Source:
-    """Return the settings that a caller gave."""
+    """Return the settings that a caller passed; of a model only those that were set."""
     return Source(merge({}, arguments), {(name,): f"argument {name}" for name in arguments})
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings of which those of one place go before those of another."""
+    """Return the settings of both places; `above` overrides `below`, and a list is replaced as a whole."""
     merged = dict(below)
     for name, value in above.items():
-        # Not a dump: that would mask the secrets.
+        # No dump, because that masks the secrets.
         new = {each: getattr(value, each) for each in value.model_fields_set} if isinstance(value, BaseModel) else value
         old = merged.get(name)
         merged[name] = merge(old if isinstance(old, Mapping) else {}, new) if isinstance(new, Mapping) else new

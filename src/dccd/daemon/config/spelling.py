@@ -1,10 +1,11 @@
-"""What a name that is no setting was meant to be."""
+"""Suggestions for names that are no settings."""
 
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dccd.daemon.config.models import CollectorConfig
@@ -20,10 +21,7 @@ from dccd.daemon.config.names import (
     variable_of,
 )
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-# Kubernetes sets these in each pod for each service whose name starts with dccd.
+# Kubernetes sets these in each pod, for each service whose name starts with dccd.
 _SERVICE_LINK: Final = re.compile(
     r"DCCD(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -33,12 +31,12 @@ _ALIKE_VARIABLE: Final = 0.8
 
 
 def is_no_setting(variable: str) -> bool:
-    """Return whether a variable begins as ours do, and rightly sets nothing."""
+    """Return whether a variable in capitals starts with ``DCCD_`` for a good reason and is no setting."""
     return variable in {CONFIG, SECRETS_DIR} or _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def meant_variable(variable: str) -> str | None:
-    """Return what to do about a variable that begins as ours do, and sets nothing.
+    """Return a suggestion for a variable that starts with ``DCCD_`` and is no setting; None if it seems unrelated.
 
     Examples
     --------
@@ -60,7 +58,7 @@ def meant_variable(variable: str) -> str | None:
 
 
 def _alike(tail: str) -> str | None:
-    """Return the variable of ours that is the most like one, both without their prefix."""
+    """Return the setting whose variable is closest, both without the prefix."""
     lists = {path[:1] for path in leaves() if 0 in path}
     settings = (variable_of(path) for path in (*lists, *leaves()))
     known = [name.removeprefix(PREFIX) for name in (CONFIG, SECRETS_DIR, *settings)]
@@ -73,20 +71,23 @@ def _alike(tail: str) -> str | None:
     return next(iter(get_close_matches(tail, known, 1, _ALIKE_VARIABLE)), None)
 
 
-def meant_key(path: KeyPath) -> str:
-    """Return what to do about a key that is no setting.
+def meant_key(path: KeyPath, root: type[BaseModel] = CollectorConfig) -> str:
+    """Return a suggestion for a key below a model that is no setting.
 
     Examples
     --------
+    >>> from dccd.daemon.config import LogConfig
     >>> meant_key(("alerts", "webhok_url"))
     'did you mean alerts.webhook_url?'
     >>> meant_key(("exchange",))
     'it belongs below [[histo_jobs]]'
     >>> meant_key(("log", "colour"))
     'expected one of level, console, file'
+    >>> meant_key(("colour",), LogConfig)
+    'expected one of level, console, file'
     """
     *above, last = path
-    keys = _fields_at(tuple(above))
+    keys = _fields_at(tuple(above), root)
     key = str(last).lower().replace("-", "_")
     if key not in keys and (elsewhere := next((leaf for leaf in leaves() if leaf[-1] == key), None)) is not None:
         section = elsewhere[0]
@@ -95,8 +96,7 @@ def meant_key(path: KeyPath) -> str:
     return f"did you mean {dotted((*above, near[0]))}?" if near else f"expected one of {', '.join(keys)}"
 
 
-def _fields_at(path: KeyPath) -> Mapping[str, FieldInfo]:
-    model: type[BaseModel] = CollectorConfig
+def _fields_at(path: KeyPath, model: type[BaseModel]) -> Mapping[str, FieldInfo]:
     for part in path:
         below = nested(model.model_fields[part]) if part in model.model_fields and isinstance(part, str) else None
         model = below.model if below is not None else model

@@ -19,7 +19,7 @@ _YAML: Final = {".yaml", ".yml"}
 
 
 def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -> tuple[Source, list[Problem]]:
-    """Return the settings in a TOML file."""
+    """Return the settings of a table in a TOML file, none if there is a problem; relative paths are beside the file."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -45,7 +45,7 @@ def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -
 def _no_toml(path: Path, text: str, error: ValueError | RecursionError) -> Problem:
     if isinstance(error, RecursionError):
         return Problem(str(path), "is nested too deeply to be read")
-    if not isinstance(error, tomllib.TOMLDecodeError):  # it is from int()
+    if not isinstance(error, tomllib.TOMLDecodeError):  # raised by int()
         return Problem(str(path), "holds a number of thousands of digits")
     if path.suffix.lower() in _YAML:
         return Problem(str(path), f"is YAML, not TOML: dccd migrate {path} converts a file of dccd 2.x")
@@ -53,7 +53,7 @@ def _no_toml(path: Path, text: str, error: ValueError | RecursionError) -> Probl
     at = _AT.search(message)
     last = text.rstrip().count("\n") + 1
     line, column = (at[1], at[2]) if at is not None and at[1] else (last, len(text.rstrip().split("\n")[-1]) + 1)
-    # It quotes characters, and keys, as which a value may stand.
+    # The message quotes characters and keys, and a key may be a pasted secret.
     what = _QUOTED.sub(lambda match: f"'{plain(match[1] or match[2])}'", _AT.sub("", message))
     return Problem(f"{path}:{line}:{column}", f"is not TOML: {what[:1].lower()}{what[1:]}")
 

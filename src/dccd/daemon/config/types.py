@@ -1,4 +1,4 @@
-"""The types settings are made of: durations, timeframes, secret addresses, names of pairs."""
+"""The types of settings: durations, timeframes, secret URLs, names of pairs."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 _MAX_CANDLE_SECONDS: Final = 4 * 604_800
 
 
-# What is raised here tells no value: a secret may stand where a duration should.
+# No message here shows a value, because a secret may stand where a duration should.
 
 
 def _count(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was written
@@ -50,21 +50,21 @@ def _timeframe(value: Any) -> Any:  # noqa: ANN401
     return format_timeframe(seconds)
 
 
-def _address(value: str) -> str:
+def _url(value: str) -> str:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or _UNPRINTABLE.search(value):
-        msg = "not an http:// or https:// address"
+        msg = "not an http:// or https:// URL"
         raise ValueError(msg)
     return value
 
 
 def _without_password(value: str) -> str:
     if "@" in urlsplit(value).netloc:
-        msg = "should hold no user name and no password, as it is shown"
+        msg = "should hold no user name and no password, because it is shown"
         raise ValueError(msg)
     return value
 
@@ -159,8 +159,7 @@ def _in_utc(value: datetime) -> datetime:
 
 
 Count = Annotated[int, BeforeValidator(_count)]
-"""A whole number; true and false are none."""
-
+"""A whole number; true and false are refused."""
 
 Duration = Annotated[
     float,
@@ -176,34 +175,34 @@ Timeframe = Annotated[
 ]
 """Length of a candle in exchange notation."""
 
-Address = Annotated[
+Url = Annotated[
     str,
-    AfterValidator(_address),
+    AfterValidator(_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}),
 ]
-"""An http or https address."""
+"""An http or https URL."""
 
-ServerAddress = Annotated[Address, AfterValidator(_without_password)]
-"""An http or https address that may be shown."""
+ServerUrl = Annotated[Url, AfterValidator(_without_password)]
+"""An http or https URL that holds no user name or password, so that it may be shown."""
 
 ListenAddress = Annotated[str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$"})]
-"""Host and port of a server of ours, ``127.0.0.1:9464``; port 0 is one that is free."""
+"""Host and port to listen on, ``127.0.0.1:9464``; port 0 takes a free one."""
 
-SecretAddress = Annotated[
-    Address | None,
+SecretUrl = Annotated[
+    Url | None,
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask),
 ]
-"""An address that is a secret: absent from repr, masked in dumps."""
+"""A URL that is a secret: absent from repr, masked in dumps."""
 
-SecretAddresses = Annotated[
-    tuple[Address, ...],
+SecretUrls = Annotated[
+    tuple[Url, ...],
     NoDecode,
     BeforeValidator(_split),
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask_all),
 ]
-"""Addresses that are secrets."""
+"""URLs that are secrets."""
 
 SecretTexts = Annotated[
     tuple[str, ...],
@@ -234,7 +233,7 @@ Pairs = Annotated[tuple[Pair, ...], NoDecode, BeforeValidator(_split), Len(1), A
 """One trading pair or more; a list, a JSON list, or a text with commas."""
 
 UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time; in UTC if it names no zone."""
+"""A time in UTC; a time without a zone is taken as UTC."""
 
 UserPath = Annotated[Path, BeforeValidator(_written), AfterValidator(_expand)]
 """A path; a leading ``~`` is the home directory."""

@@ -26,12 +26,12 @@ class _Reader(
     env_prefix=PREFIX,
     env_nested_delimiter=DELIMITER,
 ):  # numpydoc ignore=PR01
-    """Exists so that pydantic-settings knows the fields; it is never made."""
+    """Tells pydantic-settings the fields; it is never instantiated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name that begins as ours do, with its value."""
+    """A variable whose name in capitals starts with ``DCCD_``, and where it was found; the value may be a secret."""
 
     name: str
     value: str = field(repr=False)
@@ -39,8 +39,8 @@ class Variable:
 
 
 def in_environment(environ: Mapping[str, str]) -> list[Variable]:
-    """Return the variables of a process that begin as ours do; an empty one is as good as none."""
-    # Sorted, so that of a name in several spellings the one in capitals is the first, and is kept.
+    """Return the ``DCCD_`` variables of an environment by name; an empty one counts as not set."""
+    # Sorted, so that of a name in several spellings the one in capitals is kept.
     ours = {name.upper(): name for name in sorted(environ, reverse=True) if name.upper().startswith(PREFIX)}
     return [
         Variable(upper, value, f"environment variable {plain(name)}")
@@ -50,7 +50,7 @@ def in_environment(environ: Mapping[str, str]) -> list[Variable]:
 
 
 def in_dotenv(path: Path) -> tuple[list[Variable], list[Problem]]:
-    """Return the variables of a ``.env`` file that begin as ours do."""
+    """Return the ``DCCD_`` variables of a ``.env`` file, if it exists, and its problems."""
     if not os.path.isfile(path):  # noqa: PTH113 - false, too, where this user may not look
         return [], []
     try:
@@ -76,7 +76,7 @@ def in_dotenv(path: Path) -> tuple[list[Variable], list[Problem]]:
 
 
 def in_directory(directory: Path, *, named_by: str = "") -> tuple[list[Variable], list[Problem]]:
-    """Return the files of a directory that begin as our variables do: the name is the file's, the value its text."""
+    """Return the ``DCCD_`` files of a directory as variables, and problems; one that nobody named need not exist."""
     try:
         files = sorted(path for path in directory.iterdir() if path.name.upper().startswith(PREFIX))
     except OSError as error:
@@ -104,20 +104,20 @@ def _secret(path: Path) -> str:
 
 
 def assemble(variables: Iterable[Variable]) -> tuple[Source, list[Problem], list[str]]:
-    """Return the settings that variables of one kind set."""
+    """Return the settings of variables, the problems, and the places of variables that seem unrelated."""
     source = EnvSettingsSource(_Reader)
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     problems: list[Problem] = []
     foreign: list[str] = []
-    # A whole section first, so that a variable of its own goes before.
+    # A whole section first, so that the variable of a single setting overrides it.
     for each in sorted(variables, key=lambda each: each.name):
         path = setting_of(each.name)
         if path is not None:
             try:
                 values = merge(values, _read(source, each))
                 places[path] = each.place
-            except (ValueError, RecursionError):  # of pydantic-settings; it names the value
+            except (ValueError, RecursionError):  # from pydantic-settings; its text shows the value
                 kind = "list" if path == (_JOBS,) else "object"
                 problems.append(Problem(each.place, f"should be a JSON {kind}", path))
         elif not is_no_setting(each.name):
@@ -133,7 +133,7 @@ def assemble(variables: Iterable[Variable]) -> tuple[Source, list[Problem], list
 
 
 def _read(source: EnvSettingsSource, variable: Variable) -> dict[str, Any]:
-    source.env_vars = {variable.name.lower(): variable.value}  # one by one, so that each mistake has its name
+    source.env_vars = {variable.name.lower(): variable.value}  # one at a time, so that each problem names its variable
     return source()
 
 
@@ -146,7 +146,7 @@ def _both_forms(places: Mapping[KeyPath, str]) -> Problem | None:
 
 
 def _in_a_list(source: Source) -> Source:
-    """Return jobs that were numbered as a list, gaps closed, with the place of each."""
+    """Return numbered jobs as a list without gaps, with the place of each."""
     numbers = sorted({path[1] for path in source.places if path[0] == _JOBS and len(path) > 1}, key=int)
     jobs = source.values.get(_JOBS)
     if not numbers or not isinstance(jobs, Mapping):
@@ -154,6 +154,6 @@ def _in_a_list(source: Source) -> Source:
     places = {path: place for path, place in source.places.items() if path[0] != _JOBS}
     for index, number in enumerate(numbers):
         of_job = {path: place for path, place in source.places.items() if path[:2] == (_JOBS, number)}
-        places[_JOBS, index] = next(iter(of_job.values()))  # where to look for what is missing
+        places[_JOBS, index] = next(iter(of_job.values()))  # the place to show for a key that is missing
         places |= {(_JOBS, index, *path[2:]): place for path, place in of_job.items()}
     return Source({**source.values, _JOBS: [jobs[str(number)] for number in numbers]}, places)

@@ -66,7 +66,7 @@ label { font-size: .85rem; color: var(--faint); }
 }
 """
 
-# Without it the page is as complete; it only saves the reader from asking again.
+# The page is complete without it; it only loads the page again.
 SCRIPT: Final = """
 (() => {
   const often = document.getElementById("often"), lost = document.getElementById("lost");

@@ -1,6 +1,5 @@
-"""Which candles are stored, as bars over time."""
+"""A chart of the stored candles: bars over time."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -8,7 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from dccd.candles import Month, Span
+    from collections.abc import Sequence
+
+    from dccd.candles import Span
 
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 12
@@ -19,7 +20,7 @@ _TICKS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Candles that follow each other."""
+    """A stretch of candles, in milliseconds since the epoch; `missing` of them are not stored."""
 
     start: int
     end: int
@@ -28,11 +29,11 @@ class Bar:
 
 
 def bars(span: "Span") -> list[Bar]:
-    """Return what is stored of a series as few bars: complete months that follow each other are one."""
+    """Return the stored candles of a series as few bars, in order: complete months that follow each other are one."""
     step = span.series.seconds * 1000
     found: list[Bar] = []
     for month in span.months:
-        bar = _bar(span, month, step)
+        bar = Bar(month.first, month.last + step, month.rows, span.missing(month))
         before = found[-1] if found else None
         if before is not None and before.end == bar.start and not before.missing and not bar.missing:
             found[-1] = Bar(before.start, bar.end, before.rows + bar.rows, 0)
@@ -42,17 +43,13 @@ def bars(span: "Span") -> list[Bar]:
 
 
 def chart(spans: "Sequence[Span]", now: float) -> str:
-    """Return a chart of what is stored as HTML, a row for each series."""
+    """Return a chart of the stored candles as HTML, a row for each series; it needs the style of the page."""
     shown = spans[:_MAX_SERIES]
     first = min(month.first for span in shown for month in span.months)
     last = max(int(now * 1000), *(month.last for span in shown for month in span.months), first + 1)
     rows = "".join(_row(span, first, last) for span in shown)
     more = f"<p>and {len(spans) - _MAX_SERIES} more series</p>" if len(spans) > _MAX_SERIES else ""
     return f'<div class="chart">{rows}{_axis(first, last)}</div>{more}'
-
-
-def _bar(span: "Span", month: "Month", step: int) -> Bar:
-    return Bar(month.first, month.last + step, month.rows, span.missing(month))
 
 
 def _row(span: "Span", first: int, last: int) -> str:
@@ -78,7 +75,7 @@ def _rectangle(bar: Bar, first: int, last: int) -> str:
     x = min((bar.start - first) * scale, _WIDTH - width)
     told = f"{_day(bar.start)} to {_day(bar.end)}: " + (f"{bar.missing:,} missing" if bar.missing else "complete")
     kind = "part" if bar.missing else "full"
-    # Half height where something is missing: colour alone tells not everyone.
+    # Half height where candles are missing, as not everyone can tell by colour.
     y, height = (_HEIGHT / 2, _HEIGHT / 2) if bar.missing else (0, _HEIGHT)
     return (
         f'<rect class="{kind}" x="{x:.2f}" y="{y:g}" width="{width:.2f}" height="{height:g}">'
@@ -87,13 +84,9 @@ def _rectangle(bar: Bar, first: int, last: int) -> str:
 
 
 def _axis(first: int, last: int) -> str:
-    ticks = "".join(f"<span>{day}</span>" for day in _days(first, last))
+    days = (_day(first + (last - first) * number // (_TICKS - 1)) for number in range(_TICKS))
+    ticks = "".join(f"<span>{day}</span>" for day in days)
     return f'<div class="axis" aria-hidden="true">{ticks}</div>'
-
-
-def _days(first: int, last: int) -> Iterator[str]:
-    for number in range(_TICKS):
-        yield _day(first + (last - first) * number // (_TICKS - 1))
 
 
 def _day(milliseconds: int) -> str:

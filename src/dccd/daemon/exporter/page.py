@@ -28,11 +28,11 @@ CONTENT_SECURITY_POLICY: Final = (
     f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Lets the style and the script of the page run, and no other, whatever stands in an error."""
+"""Lets the style and the script of the page run, and no others, whatever text an error has."""
 
 
 def page(overview: "Overview", spans: "Sequence[Span] | None") -> str:
-    """Return the status page."""
+    """Return the status page, all texts escaped; `spans` is None where pyarrow is missing."""
     summary = _summary(overview)
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -1,4 +1,4 @@
-"""What an operator sees, as metrics for Prometheus."""
+"""Metrics for Prometheus: what an operator sees, as numbers."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +42,10 @@ _COUNTERS: Final[tuple[tuple[str, str, _Value], ...]] = (
 
 
 def exposition(overview: "Overview") -> bytes:
-    """Return metrics in the text format of Prometheus."""
+    """Return metrics in the text format of Prometheus, without a sample where a value is not known.
+
+    Raises `MissingExtraError` without prometheus_client.
+    """
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -53,7 +56,7 @@ def exposition(overview: "Overview") -> bytes:
 
 
 class _Snapshot:
-    """The metrics of one moment, in the way a registry asks for them."""
+    """The metrics of one moment, as a registry collects them."""
 
     def __init__(self, overview: "Overview") -> None:
         self._overview = overview
@@ -81,7 +84,7 @@ def _of_alerts(overview: "Overview") -> "Iterator[Metric]":
     yield _gauge("dccd_notices_owed", "Notices that some destination has not got.", overview.notices_owed)
     yield _gauge("dccd_destinations", "Destinations of alerts that are configured.", len(overview.destinations))
     gone = sum(each.gone for each in overview.destinations)
-    yield _gauge("dccd_destinations_gone", "Destinations that said they exist no more.", gone)
+    yield _gauge("dccd_destinations_gone", "Destinations that said they no longer exist.", gone)
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
     incidents = GaugeMetricFamily("dccd_incidents_open", "Incidents that are open.", labels=["kind"])
@@ -126,5 +129,5 @@ def _labels(job: "JobView") -> list[str]:
 
 
 def _one_of_a_series(jobs: "tuple[JobView, ...]") -> "list[JobView]":
-    """Return one job for each set of labels, the configured one: two samples of one name make a scrape fail."""
+    """Return one job for each set of labels, the configured one: equal samples make a scrape fail."""
     return list({tuple(_labels(job)): job for job in sorted(jobs, key=lambda job: job.configured)}.values())

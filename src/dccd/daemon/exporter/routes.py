@@ -1,4 +1,4 @@
-"""What is answered to which path."""
+"""The answer to each path."""
 
 import json
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Routes:
-    """Answers for the paths of the exporter."""
+    """Answers for the paths of the exporter; `spans` is None where pyarrow is missing."""
 
     def __init__(self, read: "Callable[[], Overview]", spans: "Callable[[], Sequence[Span]] | None") -> None:
         self._read = read
@@ -32,7 +32,7 @@ class Routes:
         }
 
     def __call__(self, path: str) -> Reply | None:
-        """Return what is answered, or None where nothing is."""
+        """Return the answer to a path, or None where there is none; it has status 503 if the status cannot be read."""
         make = self._paths.get(path)
         if make is None:
             return None

@@ -1,4 +1,4 @@
-"""A small HTTP server that gives itself away to nobody and waits for nobody: GET and HEAD, one request a connection."""
+"""A small HTTP server: GET and HEAD, one request a connection, and no client can hold it up."""
 
 import logging
 import socket
@@ -35,7 +35,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered to a request."""
+    """An answer; its headers replace those that every answer has."""
 
     body: str | bytes
     status: int = 200
@@ -44,10 +44,10 @@ class Reply:
 
 
 class Server:
-    """Answers requests in threads of its own until it is closed.
+    """Answers requests in threads of its own until it is closed; raises `OSError` if the address cannot be used.
 
-    On loopback, a request whose ``Host`` is a name of another machine is refused: a page of a foreign site that
-    had its name point here would be asking. Beyond eight connections at once, further ones are dropped.
+    On loopback it refuses a request whose ``Host`` names another machine: a foreign site may have made its name point
+    here. It drops connections beyond eight at once.
     """
 
     def __init__(self, listen: str, answer: Callable[[str], Reply | None], *, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -60,12 +60,12 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it is, as an address for a browser."""
+        """URL of the server."""
         host, port = self._server.server_address[:2]
         return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
 
     def close(self) -> None:
-        """Stop to serve and drop all connections, also those that an answer is being sent on."""
+        """Stop to serve and drop all connections, even in the middle of an answer."""
         self._server.shutdown()
         self._server.server_close()
         self._server.drop(0.0)
@@ -88,7 +88,7 @@ class _HttpServer(ThreadingHTTPServer):
 
     @override
     def server_bind(self) -> None:
-        """Bind without the look-up of a host name, which may take seconds."""
+        """Bind without a look-up of the host name, which may take seconds."""
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
             self.allow_reuse_address = False
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(self.allow_reuse_address))
@@ -115,11 +115,11 @@ class _HttpServer(ThreadingHTTPServer):
 
     @override
     def service_actions(self) -> None:
-        """End the connections that last too long: a client that drips bytes keeps a time limit per byte."""
+        """End the connections that last too long: a client that drips bytes meets the time limit of each read."""
         self.drop(_REQUEST_SECONDS)
 
     def drop(self, age: float) -> None:
-        """End the connections that have lasted so many seconds."""
+        """End the connections that have lasted `age` seconds."""
         now = self._clock.monotonic()
         with self._guard:
             late = [request for request, since in self._open.items() if now - since >= age]
@@ -129,12 +129,12 @@ class _HttpServer(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is no news."""
+        """Log at DEBUG only, as clients hang up all the time."""
         logger.debug("a connection to the exporter ended early")
 
 
 class _Bounded:
-    """Lines of a request, up to a number of bytes."""
+    """Reads lines of a request, up to a number of bytes."""
 
     def __init__(self, stream: BinaryIO, most: int) -> None:
         self._stream = stream
@@ -161,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout: ClassVar[float | None] = 5.0
     server_version = "dccd"
     sys_version = ""
+    _bounded: _Bounded
 
     @property
     def _http(self) -> _HttpServer:
@@ -187,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not self._is_for_us():
-            self._send(Reply("this name is not one of this server's\n", 421))
+            self._send(Reply("this server does not have that name\n", 421))
             return
         try:
             path = urlsplit(self.path).path
@@ -199,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception:
             logger.exception("%s could not be answered", path[:100])
             reply = Reply("an error; see the log\n", 500)
-        self._send(reply or Reply("nothing is here\n", 404))
+        self._send(reply or Reply("not found\n", 404))
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -215,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer with a line of text, without what was asked for."""
+        """Answer with a line of text that repeats nothing of the request."""
         try:
             phrase = HTTPStatus(code).phrase
         except ValueError:
@@ -226,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._read_on()
 
     def _read_on(self) -> None:
-        """Take some of what is left of a request: closing before would take the answer away from the client."""
+        """Read some of the rest of a request, as the client would lose the answer if we closed before."""
         with suppress(OSError):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
@@ -251,4 +252,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: a scrape each 15 s is no news."""
+        """Log nothing, as a scrape comes every 15 s."""

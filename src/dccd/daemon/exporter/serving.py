@@ -1,4 +1,4 @@
-"""The exporter of a daemon: made of its settings, opened and closed with it."""
+"""Open the exporter of a daemon, or write its metrics to a file."""
 
 import logging
 from importlib.util import find_spec
@@ -25,7 +25,10 @@ Exporter = Server
 
 
 def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> Server | None:
-    """Serve metrics and the status page where the settings say so."""
+    """Serve metrics and the status page at ``server.listen``; `read` runs in the threads of the server.
+
+    None means that no address is set or that it cannot be used, which an ERROR reports: the daemon collects without.
+    """
     listen = config.server.listen
     if listen is None:
         return None
@@ -35,7 +38,7 @@ def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> 
         reason = error.strerror or type(error).__name__
         logger.error(  # noqa: TRY400 - the line says it all
             "server.listen: %s cannot be used (%s): metrics and the status page are off; "
-            "set another address, or make it free and start again",
+            "set another address, or free it and start again",
             listen,
             reason,
         )
@@ -45,12 +48,12 @@ def open_exporter(config: "CollectorConfig", read: "Callable[[], Overview]") -> 
     else:
         logger.info("metrics and the status page: %s", server.address)
     if not is_loopback(split_address(listen)[0]):
-        logger.warning("%s asks for no password: whoever reaches it sees what is collected", listen)
+        logger.warning("%s asks for no password: anyone who reaches it sees what is collected", listen)
     return server
 
 
 def write_textfile(path: Path, data: bytes) -> None:
-    """Write metrics for the textfile collector of node_exporter, in one step."""
+    """Replace a file for the textfile collector of node_exporter, which everyone may read."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The parts behind a monitor, and how they work together."""
+"""The parts of a monitor at work."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ _DISK_RETRY_SECONDS: Final = 5.0
 
 
 class Engine:
-    """Log, store, outbox, heartbeat and background thread of a monitor, at work from construction to `close`."""
+    """Log, store, outbox, heartbeat and background thread of a monitor, from construction to `close`."""
 
     def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig", settings: "MonitorSettings") -> None:
         self.local_path: Path = _absolute(local_path)
@@ -59,7 +59,7 @@ class Engine:
         self._resume()
 
     def record(self, key: str, outcome: Outcome, level: int = logging.WARNING) -> None:
-        """Record an outcome; whatever goes wrong is logged and ends here, as the job being watched comes first."""
+        """Record and log an outcome; an error is logged and never raised, as recording must not hurt the job."""
         with suppress(Exception):  # of a handler of the program's own, that raises
             try:
                 now = round(self.settings.clock.time(), 3)
@@ -70,28 +70,28 @@ class Engine:
                 _log(key, outcome, after.get(key), level)
 
     def update(self, changes: Mapping[str, Transition]) -> dict[str, JobRecord]:
-        """Commit changes, and wake the background thread where they leave it something to do."""
+        """Commit changes, and wake the background thread if there are notices to send or a disk fault."""
         after = self.store.update(changes) if changes else {}
-        is_queued = len(after) < len(changes)  # by a signal handler within a commit; after it one knows what is owed
+        is_queued = len(after) < len(changes)  # by a signal handler in a commit: what is owed is known after it
         owed = self.outbox.is_on and (is_queued or any(record.owed for record in after.values()))
         if owed or self.store.fault is not None:
             self._worker.wake()
         return after
 
     def check(self) -> Findings:
-        """Look for trouble that no outcome tells of, commit and log it, and send a heartbeat."""
+        """Look for trouble that no outcome reports, commit and log it, and request a heartbeat."""
         now = self.settings.clock.time()
         findings = find_trouble(self.store.snapshot(), self.runs.started_at(), self.alerts, now)
         self.update(findings.changes)
         for key, incident in findings.opened:
             _watchdog_logger.warning("%s: %s since %s", key, incident.kind, utc(incident.since))
         # A process that is gone may have left notices owed.
-        if self._heartbeat.ask() or self.outbox.owes():
+        if self._heartbeat.request() or self.outbox.owes():
             self._worker.wake()
         return findings
 
     def close(self, until: float) -> None:
-        """Send what is owed and take the log handler away, by a time of the monotonic clock; once."""
+        """Send what is owed and remove the log handler, until a time of the monotonic clock; only once."""
         with self._closing:
             if self not in opened:
                 return
@@ -109,7 +109,7 @@ class Engine:
     def _open_log_and_store(self) -> MetricsStore:
         settings = self.settings
         directory = open_state_directory(self.local_path)
-        # The log first: the store may have to say that a file was damaged.
+        # The log first, as the store may report a damaged file.
         if settings.log_file != "off":
             log = logs.attach(directory, form=settings.log_file, level=settings.log_level)
             self._undo.callback(logs.detach, log)
@@ -118,7 +118,7 @@ class Engine:
         return store
 
     def _resume(self) -> None:
-        """Take up what an earlier process left: incidents nobody was told of, notices still owed."""
+        """Announce incidents nobody was told of, and send the notices that an earlier process left owed."""
         if not self.outbox.is_on:
             return
         now = self.settings.clock.time()
@@ -146,7 +146,7 @@ def _absolute(local_path: str | os.PathLike[str]) -> Path:
     try:
         return Path(local_path).expanduser().absolute()
     except RuntimeError:
-        msg = f"{local_path} cannot be used: there is no home directory for it; give the whole path"
+        msg = f"{local_path} cannot be used: its home directory is unknown; give an absolute path"
     except OSError as error:
         msg = f"{local_path} cannot be used: {files.describe(error)}"
     raise StorageError(msg) from None

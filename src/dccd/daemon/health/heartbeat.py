@@ -1,4 +1,4 @@
-"""A ping for an outside watcher, who notices when it stops."""
+"""A ping for an outside service, which alerts when it stops."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ logger: logging.Logger = logging.getLogger("dccd.daemon.watchdog")
 
 
 class Heartbeat:
-    """Sends a ping to an address whenever it was asked for; `send` returns what went wrong, or None."""
+    """Sends requested pings to a URL, if there is one; `send` returns what went wrong, or None."""
 
     def __init__(self, url: str | None, send: Callable[[str], str | None]) -> None:
         self._url = url
@@ -15,13 +15,13 @@ class Heartbeat:
         self._is_due = False
         self._fault: str | None = None
 
-    def ask(self) -> bool:
-        """Have the next `beat` send a ping; return whether there is an address to send it to."""
+    def request(self) -> bool:
+        """Have the next `beat` send a ping, and return whether there is a URL for it."""
         self._is_due = self._url is not None
         return self._is_due
 
     def beat(self) -> None:
-        """Send a ping if one was asked for, and log when that begins to fail and when it works again."""
+        """Send a ping if one was requested, and log when that begins to fail and when it works again."""
         if not self._is_due or self._url is None:
             return
         self._is_due = False

@@ -62,13 +62,13 @@ class HealthMonitor:
     A monitor does three things:
 
     1. **Rotating log.** While it is open, a `RotatingFileHandler` (10 MB, 5 backups) on the root logger writes what
-       any part of the process logs to ``{local_path}/.dccd/dccd.log``, besides wherever else it goes.
+       any part of the process logs to ``{local_path}/.dccd/dccd.log``, besides its other handlers.
     2. **Metrics of each job.** `record_success` and `record_failure` change the `JobMetrics` of an
        ``(exchange, pair)`` key, and each call leaves the whole of ``{local_path}/.dccd/metrics.json`` on the disk.
-       A new monitor begins with what it finds there.
+       A new monitor continues with what it finds there.
     3. **Alerts.** When ``errors_count`` reaches ``alerts.max_consecutive_errors``, a message goes to
        ``alerts.webhook_url`` (Slack, Discord or any other receiver of JSON), and another when the job works again.
-       Without an address nothing is ever sent.
+       Without a URL nothing is ever sent.
 
     Embed it where you run jobs of your own; `run_once`, `build_histo_scheduler` and the ``dccd`` command make one by
     themselves.
@@ -78,7 +78,7 @@ class HealthMonitor:
     local_path : str or Path
         Root data directory (``CollectorConfig.storage.local_path``). ``{local_path}/.dccd/`` is created in it.
     alerts : AlertConfig
-        Where alerts go, and after how many failures; without it ``AlertConfig()``, which sends nothing.
+        Where alerts go, and after how many failures; default ``AlertConfig()``, which sends nothing.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class HealthMonitor:
     ``INFO``. A handler on root turns off Python's last resort and makes a later `logging.basicConfig` do nothing:
     configure your own logging first. Where there was none, the monitor shows warnings on stderr.
 
-    `record_failure` only takes note. The exception stays with the caller: it is neither raised nor swallowed here.
+    `record_failure` only records. The exception stays with the caller: it is neither raised nor swallowed here.
 
     A call returns when its outcome is on the disk, and never waits for the network: a background thread sends the
     alerts, and `close`, or the end of the interpreter, sends what is left. In asyncio use
@@ -108,7 +108,7 @@ class HealthMonitor:
     >>> from dccd.daemon.health import HealthMonitor
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as tmp:
-    ...     with HealthMonitor(tmp, AlertConfig()) as monitor:  # no address, no alerts
+    ...     with HealthMonitor(tmp, AlertConfig()) as monitor:  # no URL, no alerts
     ...         monitor.record_success("binance", "BTC/USDT", rows=120)
     ...         monitor.record_success("binance", "BTC/USDT", rows=95)
     ...         try:
@@ -184,12 +184,12 @@ class HealthMonitor:
 
     @property
     def records(self) -> dict[str, JobRecord]:
-        """All that is known of the jobs, with what has not reached the disk yet; for those who look from outside."""
+        """Records of the jobs by key, with what has not reached the disk yet."""
         return self._store.snapshot()
 
     @property
     def under_way(self) -> frozenset[str]:
-        """Keys of the jobs whose runs are under way, as `track` and `watching` tell."""
+        """Keys of the jobs whose runs are under way in `track` or `watching`."""
         return frozenset(self._engine.runs.started_at())
 
     def record_success(  # noqa: PLR0913 - keywords
@@ -212,7 +212,7 @@ class HealthMonitor:
         pair : str
             Trading pair (``'BTC/USDT'``).
         rows : int, optional
-            Rows that are new, default 0; anything that is no count is taken as 0, with a warning.
+            Rows that are new, default 0; anything but a number of rows is recorded as 0, with a warning.
         duration : float, optional
             Seconds it took.
         timeframe : str, optional
@@ -220,15 +220,15 @@ class HealthMonitor:
         newest_at : float, optional
             Up to when the job now has data, Unix seconds; see `expect`.
         rows_missing : int, optional
-            Rows that should have been there and were not; the notice of a recovery says so.
+            Rows that should have been there and were not; the notice of a recovery shows the number.
         """
         key = job_key(exchange, pair, timeframe)
         outcome = Outcome(
             ok=True,
-            rows=sanitize.count(rows, key),
-            duration=sanitize.number(duration, "duration", key),
-            newest_at=sanitize.number(newest_at, "newest_at", key),
-            rows_missing=sanitize.count(rows_missing, key),
+            rows=sanitize.to_row_count(rows, key),
+            duration=sanitize.to_seconds(duration, "duration", key),
+            newest_at=sanitize.to_seconds(newest_at, "newest_at", key),
+            rows_missing=sanitize.to_row_count(rows_missing, key),
         )
         self._engine.record(key, outcome)
 
@@ -257,12 +257,12 @@ class HealthMonitor:
         timeframe : str, optional
             Set it where a pair has several jobs.
         repeated : bool, optional
-            Whether the log has said so before; then it is counted, and logged at DEBUG.
+            Whether the same failure was logged before; it counts, but is logged at DEBUG.
         """
         text = sanitize.describe(sys.exception() if error is None else error)
         key = job_key(exchange, pair, timeframe)
         threshold = self._engine.settings.thresholds.get(key)
-        spent = sanitize.number(duration, "duration", key)
+        spent = sanitize.to_seconds(duration, "duration", key)
         outcome = Outcome(ok=False, error=text, duration=spent, max_consecutive_errors=threshold)
         self._engine.record(key, outcome, logging.DEBUG if repeated else logging.WARNING)
 
@@ -270,8 +270,8 @@ class HealthMonitor:
     def track(self, exchange: str, pair: str, *, timeframe: str | None = None) -> Iterator[Run]:
         """Time a job and record how it ends.
 
-        An `Exception` is recorded as a failure and goes on to the caller. Cancellation, `KeyboardInterrupt` and
-        `SystemExit` are nobody's failure: nothing is recorded then.
+        An `Exception` is recorded as a failure and raised to the caller. Cancellation, `KeyboardInterrupt` and
+        `SystemExit` are no failures of the job: nothing is recorded then.
 
         Parameters
         ----------
@@ -285,7 +285,7 @@ class HealthMonitor:
         Yields
         ------
         Run
-            Set its ``rows`` to what was collected.
+            Set its ``rows`` to the number of rows collected.
 
         Examples
         --------
@@ -313,7 +313,7 @@ class HealthMonitor:
 
     @contextmanager
     def watching(self, key: str) -> Iterator[None]:
-        """Let `check` know that a run is under way; its outcome is for the caller to record.
+        """Let `check` know that a run is under way; the caller records its outcome.
 
         Parameters
         ----------
@@ -358,12 +358,12 @@ class HealthMonitor:
         Raises
         ------
         ValueError
-            If a time is none.
+            If a time is not a duration.
 
         Notes
         -----
-        It is remembered: a run that should have come while no process was there is noticed by the next one, and a
-        restart gives no job more time. A dead process notices nothing; that is what ``alerts.heartbeat_url`` is for.
+        The expectation is kept on disk: the next process notices a run that did not come while none was there, and a
+        restart gives no job more time. A dead process notices nothing; ``alerts.heartbeat_url`` is for that.
 
         Examples
         --------
@@ -379,7 +379,7 @@ class HealthMonitor:
         self._engine.update({job_key(exchange, pair, timeframe): partial(expect, expected=wanted)})
 
     def expect_only(self, jobs: Mapping[str, tuple[float, float | None]]) -> None:
-        """Say which jobs a scheduler runs; those it ran before and runs no more are retired.
+        """Set which jobs a scheduler runs, and retire those that it no longer runs.
 
         Parameters
         ----------
@@ -387,15 +387,14 @@ class HealthMonitor:
             By key: seconds between two runs, and seconds after which the newest data are old, None for never.
         """
         engine = self._engine
-        changes = expect_scheduled(jobs, self._store.snapshot(), self._engine.alerts, engine.settings.clock.time())
-        engine.update(changes)
+        engine.update(expect_scheduled(jobs, self._store.snapshot(), engine.alerts, engine.settings.clock.time()))
 
     def check(self) -> list[str]:
         """Look for runs that never came, runs that do not end, and data that stopped.
 
         Call it now and then from your own loop; the scheduler does so by itself. Each finding is an incident of its
-        own and alerts at once. Notices that a process which is gone left owed are sent, too. With
-        ``alerts.heartbeat_url`` a ping follows.
+        own and alerts at once. Notices that an ended process left owed are sent, too. With ``alerts.heartbeat_url`` a
+        ping follows.
 
         Returns
         -------
@@ -432,9 +431,9 @@ class HealthMonitor:
         return engine.outbox.drain(engine.settings.clock.monotonic() + timeout) and written
 
     def close(self, timeout: float | None = None) -> None:
-        """Send what is owed and take the log handler away.
+        """Send what is owed and remove the log handler.
 
-        Closing twice does nothing. What could not be sent is sent by the next monitor on the directory.
+        Closing twice does nothing. The next monitor on the directory sends what could not be sent.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from dccd.forks import renew_in_child
 
 
 class RunsUnderWay:
-    """Runs under way, and when each began."""
+    """Runs under way by this process, and when each began."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -16,7 +16,7 @@ class RunsUnderWay:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Forget the runs of a parent: their threads are not in the child of a fork."""
+        """Forget the runs of the parent, whose threads the child of a fork does not have."""
         self._running = {}
 
     @contextmanager

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """Settings of a monitor; `thresholds` has the failures in a row that open an incident, for jobs with their own."""
+    """Settings of a monitor; `thresholds` has, by key, the failures in a row that open an incident of the job."""
 
     fsync: bool = True
     log_level: str = "INFO"
@@ -25,7 +25,7 @@ class MonitorSettings:
 
     @classmethod
     def of(cls, config: "CollectorConfig", session: "requests.Session | None", clock: Clock | None) -> Self:
-        """Return what a configuration says."""
+        """Return the settings in a configuration; without a clock the system's is used."""
         return cls(
             fsync=config.storage.fsync,
             log_level=config.log.level,

@@ -1,4 +1,4 @@
-"""Series to collect, and when: where candles and health meet."""
+"""Collect series, and decide when: candles and health meet here."""
 
 from dccd.daemon.jobs.close_trigger import AtClose
 from dccd.daemon.jobs.collector import Collector, Progress

@@ -21,7 +21,7 @@ _PERMANENT: Final = (SourceRefusedError, UnknownSourceError, MissingExtraError)
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a job is not to ask its exchange."""
+    """Why a job must not ask its exchange, until a time in monotonic seconds; `refused` is for this job alone."""
 
     error: Exception
     until: float
@@ -32,10 +32,10 @@ class Hold:
 class Breaker:
     """What the jobs of one exchange learn from each other.
 
-    A job that is refused is not asked again for an hour. An exchange that was asked too often is left alone by all its
-    jobs for as long as it says, a day at most. One that three series in a row could not reach is left alone for 15 s,
-    then twice as long each time, 40 s at most. After each rest one series that has failed may try whether it is back,
-    and one that has not: if the former fail for reasons of their own, the latter find out.
+    A refused job does not ask again for an hour. No job asks an exchange that was asked too often for as long as it
+    says, a day at most. An exchange that three series in a row could not reach rests for 15 s, then twice as long each
+    time, 40 s at most. After each rest one series that has failed may try again, and one that has not: it finds out
+    where the former fail for reasons of their own.
     """
 
     _refused: dict[str, Hold] = field(default_factory=dict, init=False)
@@ -47,11 +47,11 @@ class Breaker:
 
     @property
     def is_resting(self) -> bool:
-        """Whether the exchange is left alone, or was and has not answered since."""
+        """Whether the exchange rests, or has not answered since it did."""
         return self._rest is not None
 
     def hold(self, key: str, now: float) -> Hold | None:
-        """Return why a job is not to ask now, or None if it may."""
+        """Return why a job must not ask now, or None if it may."""
         refused = self._refused.get(key)
         if refused is not None and now < refused.until:
             return refused
@@ -61,7 +61,7 @@ class Breaker:
         return rest if rest is not None and now < rest.until else None
 
     def succeed(self, key: str) -> bool:
-        """Note that a job was answered; return whether that ended a rest."""
+        """Record an answer to a job; return whether that ended a rest."""
         rested = self._rest is not None
         self._refused.pop(key, None)
         self._failed.discard(key)
@@ -69,35 +69,35 @@ class Breaker:
         return rested
 
     def fail(self, key: str, error: Exception, now: float) -> Hold | None:
-        """Note that a job failed; return the hold that begins with it, if one does."""
+        """Record a failure of a job; return the hold that begins with it, or None if none does."""
         if isinstance(error, _PERMANENT):
             self._refused[key] = hold = Hold(error, now + REFUSED_RETRY_SECONDS, refused=True)
             return hold
         if isinstance(error, RateLimitedError):
-            return self._leave_alone(error, now, _LIMITED_SECONDS, error.wait)
+            return self._begin_rest(error, now, _LIMITED_SECONDS, error.wait)
         if not isinstance(error, SourceUnavailableError):
             return None
         if key in self._failed:
-            self._failed_may_try_at = now + _length(_DOWN_SECONDS, self._rests - 1)
+            self._failed_may_try_at = now + _rest_seconds(_DOWN_SECONDS, self._rests - 1)
             return None
         self._failed.add(key)
         self._in_a_row += 1
         if self._in_a_row >= FAILED_SERIES or self.is_resting:
-            return self._leave_alone(error, now, _DOWN_SECONDS, None)
+            return self._begin_rest(error, now, _DOWN_SECONDS, None)
         return None
 
     def was_refused(self, key: str, error: Exception) -> bool:
-        """Return whether a job was refused before, with the same words."""
+        """Return whether a job was refused before with the same message."""
         before = self._refused.get(key)
         return before is not None and str(before.error) == str(error)
 
-    def _leave_alone(self, error: Exception, now: float, bounds: tuple[float, float], wait: float | None) -> Hold:
-        seconds = _length(bounds, self._rests) if wait is None else min(wait, _MAX_WAIT_SECONDS)
+    def _begin_rest(self, error: Exception, now: float, bounds: tuple[float, float], wait: float | None) -> Hold:
+        seconds = _rest_seconds(bounds, self._rests) if wait is None else min(wait, _MAX_WAIT_SECONDS)
         self._rests += 1
         self._rest = Hold(error, now + seconds)
         return self._rest
 
 
-def _length(bounds: tuple[float, float], before: int) -> float:
+def _rest_seconds(bounds: tuple[float, float], before: int) -> float:
     first, longest = bounds
     return float(min(longest, first * 2 ** min(max(before, 0), 10)))

@@ -10,10 +10,12 @@ _FIRST_MONDAY_SECONDS: Final = 4 * 86_400  # the first Monday of 1970
 
 
 class AtClose:
-    """A trigger of APScheduler: a while after each close of a candle, whenever the process began.
+    """A trigger for APScheduler that fires after each close of a candle, whenever the process began.
 
-    Its own interval trigger counts from the last run, so a first run at once would shift all that follow; and it counts
-    every run that was missed, for minutes where a clock began in 1970 and is set right.
+    All times are in seconds. Weeks begin on Monday. `jitter` delays a run by chance, by half a candle at most.
+
+    The interval trigger of APScheduler counts from the last run, so a first run at once would shift all that follow. It
+    also steps through every missed run, for minutes where a clock began in 1970 and is then set right.
 
     Examples
     --------
@@ -28,7 +30,7 @@ class AtClose:
         self._jitter = min(jitter, seconds / 2)
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return the next time after both that is due; what was missed meanwhile is one run."""
+        """Return the next due time after both, in UTC; all runs missed until then are one run."""
         after = max(now, previous_fire_time or now)
         due = self._first + ((after - self._first) // self._period + 1) * self._period
         late = random.uniform(0, self._jitter)  # noqa: S311 - spreads load, guards nothing

@@ -1,4 +1,4 @@
-"""Bring series up to date and report how it went: where candles and health meet."""
+"""Bring series up to date and record the outcome: candles and health meet here."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int, int], None]
 
 @dataclass(slots=True)
 class _Exchange:
-    """One exchange at one address: its source, once it is open, and what its jobs know of it."""
+    """One exchange at one address: its source once that is open, and what its jobs learned of it."""
 
     source: CandleSource | None = None
     breaker: Breaker = field(default_factory=Breaker)
@@ -43,7 +43,8 @@ class _Exchange:
 class Collector:
     """Runs tasks against one store; one source for each exchange, kept open between runs.
 
-    Tasks of one exchange run one after the other; those of several may run side by side.
+    Run the tasks of one exchange one after the other; those of several may run at the same time. `stop` ends runs soon,
+    which is no failure. In seconds, `timeout` bounds the silence of an exchange, and `budget` the tries of a request.
     """
 
     config: "CollectorConfig"
@@ -56,10 +57,13 @@ class Collector:
     _exchanges: dict[tuple[str, str | None], _Exchange] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _store: CandleStore | None = field(default=None, init=False)
-    _said_at: dict[str, float] = field(default_factory=dict, init=False)
+    _logged_at: dict[str, float] = field(default_factory=dict, init=False)
 
     def run(self, task: Task, seconds: float | None = None) -> JobResult:
-        """Bring one series up to date and record how that went."""
+        """Bring one series up to date and record the outcome; a failure is in the result and raises nothing.
+
+        After `seconds` the run gives way to other series, though not before a page has come; None means never.
+        """
         started = self.clock.monotonic()
         job, pair = task.job, task.pair
         result = JobResult(task.key, job.exchange, pair, job.timeframe, ok=False)
@@ -69,15 +73,15 @@ class Collector:
         try:
             with nullcontext() if self.health is None else self.health.watching(task.key):
                 if (hold := self._held(exchange.breaker, task.key, in_turn=in_turn)) is not None:
-                    return self._failed(task, result, self._not_asked(job, hold), 0.0, repeated=True)
-                result = self._collect(task, exchange, seconds)
+                    return self._record_failure(task, result, self._error_of(hold, job), 0.0, repeated=True)
+                result = self._collect(task, result, exchange, seconds)
         except Exception as error:  # noqa: BLE001 - one failing pair never stops the others
             spent = self.clock.monotonic() - started
             if self.stop.is_set():
                 return replace(result, error=_STOPPED, duration=round(spent, 3))
-            repeated = self._learn(exchange.breaker, task, error, in_turn=in_turn)
-            return self._failed(task, result, error, spent, repeated=repeated)
-        stopped = self.stop.is_set()  # then a source ends early, as if there were no more
+            repeated = self._note_failure(exchange.breaker, task, error, in_turn=in_turn)
+            return self._record_failure(task, result, error, spent, repeated=repeated)
+        stopped = self.stop.is_set()  # then a source ends early, as if it had no more candles
         result = replace(
             result,
             duration=round(self.clock.monotonic() - started, 3),
@@ -86,7 +90,7 @@ class Collector:
         if result.rows or not stopped:
             if exchange.breaker.succeed(task.key):
                 logger.info("%s answers again", job.exchange)
-            self._succeeded(task, result)
+            self._record_success(task, result)
         return replace(result, ok=False, error=_STOPPED) if stopped else result
 
     def close(self) -> None:
@@ -102,49 +106,39 @@ class Collector:
             except Exception:  # of a source of the user's own
                 logger.exception("a source could not be closed")
 
-    def _collect(self, task: Task, exchange: _Exchange, seconds: float | None) -> JobResult:
-        job, pair = task.job, task.pair
+    def _collect(self, task: Task, result: JobResult, exchange: _Exchange, seconds: float | None) -> JobResult:
+        job = task.job
         ends = None if seconds is None else self.clock.monotonic() + seconds
 
         def report(fetched: int, reached: int, until: int) -> None:
-            self._say(task.key, reached)
+            self._log_progress(task.key, reached)
             if self.progress is not None:
                 self.progress(task.key, fetched, reached, until)
 
         done = collect(
             self._source(exchange, job),
             self._candles(),
-            Series(job.exchange, pair, job.timeframe),
+            Series(job.exchange, task.pair, job.timeframe),
             start=job.start,
             now=self.clock.time(),
             progress=report,
             enough=lambda: self.stop.is_set() or (ends is not None and self.clock.monotonic() >= ends),
             clock=self.clock,
         )
-        return JobResult(
-            task.key,
-            job.exchange,
-            pair,
-            job.timeframe,
-            ok=True,
-            rows=done.new,
-            newest=done.newest,
-            gaps=done.gaps,
-            complete=done.complete,
-        )
+        return replace(result, ok=True, rows=done.new, newest=done.newest, gaps=done.gaps, complete=done.complete)
 
-    def _say(self, key: str, reached: int) -> None:
-        """Log once a minute how far a series has come."""
+    def _log_progress(self, key: str, reached: int) -> None:
+        """Log how far a series has come, once a minute."""
         now = self.clock.monotonic()
-        if now - self._said_at.setdefault(key, now) >= _PROGRESS_SECONDS:
-            self._said_at[key] = now
+        if now - self._logged_at.setdefault(key, now) >= _PROGRESS_SECONDS:
+            self._logged_at[key] = now
             logger.info("%s: collected up to %s, going on", key, _utc(reached / 1000))
 
-    def _succeeded(self, task: Task, result: JobResult) -> None:
+    def _record_success(self, task: Task, result: JobResult) -> None:
         if result.complete:
-            self._said_at.pop(task.key, None)
+            self._logged_at.pop(task.key, None)
         if self.health is not None:
-            newest_at = None  # while a series is behind, its candles are old and that is no news
+            newest_at = None  # old candles of a series that is still behind are no incident
             if result.complete and result.newest is not None:
                 newest_at = result.newest / 1000 + task.job.seconds
             self.health.record_success(
@@ -159,7 +153,9 @@ class Collector:
         level = logging.INFO if result.complete and result.rows > _ROUTINE_ROWS else logging.DEBUG
         logger.log(level, "%s: %d new candles in %.1f s", task.key, result.rows, result.duration)
 
-    def _failed(self, task: Task, result: JobResult, error: Exception, duration: float, *, repeated: bool) -> JobResult:
+    def _record_failure(
+        self, task: Task, result: JobResult, error: Exception, duration: float, *, repeated: bool
+    ) -> JobResult:
         if not isinstance(error, DccdError):
             logger.error("%s: unexpected error", task.key, exc_info=error)
         if self.health is not None:
@@ -176,28 +172,28 @@ class Collector:
         return replace(result, error=sanitize.describe(error), duration=round(duration, 3))
 
     def _held(self, breaker: Breaker, key: str, *, in_turn: bool) -> Hold | None:
-        """Return why a job is not to ask; a rest that is over soon is waited for."""
+        """Return why a job must not ask, after waiting for the end of a short rest."""
         now = self.clock.monotonic()
         hold = breaker.hold(key, now)
         if hold is None or hold.refused or (in_turn and not isinstance(hold.error, RateLimitedError)):
-            return hold  # by the clock a job comes back soon, and others wait for their turns
+            return hold  # a scheduled job is due again soon, and others wait for their turns
         if 0 < hold.until - now <= _SHORT_REST_SECONDS:
             self.clock.wait(self.stop, hold.until - now)
             hold = breaker.hold(key, self.clock.monotonic())
         return hold
 
-    def _not_asked(self, job: "HistoJob", hold: Hold) -> Exception:
+    def _error_of(self, hold: Hold, job: "HistoJob") -> Exception:
         if hold.refused:
             return hold.error
         until = _utc(self.clock.time() + max(0.0, hold.until - self.clock.monotonic()))
         return SourceUnavailableError(f"{job.exchange} is left alone until {until}: {hold.error}")
 
-    def _learn(self, breaker: Breaker, task: Task, error: Exception, *, in_turn: bool) -> bool:
-        """Note a failure, and say once what follows from it; return whether the log knows it already."""
+    def _note_failure(self, breaker: Breaker, task: Task, error: Exception, *, in_turn: bool) -> bool:
+        """Tell the breaker of a failure and log once what follows; return whether the log has that already."""
         now, known = self.clock.monotonic(), breaker.was_refused(task.key, error)
         resting = breaker.is_resting
         hold = breaker.fail(task.key, error, now)
-        if hold is None or (hold.refused and not in_turn):  # a job that runs once is not asked for again
+        if hold is None or (hold.refused and not in_turn):  # a job that runs once does not ask again
             return False
         wait = format_duration(hold.until - now)
         if hold.refused and not known:

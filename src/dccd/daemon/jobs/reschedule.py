@@ -1,4 +1,4 @@
-"""Jobs made due before their time: one that has to go on, and all of them once the time of day is set back."""
+"""Make jobs due early: one that has more to fetch, and all of them when the time of day is set back."""
 
 import logging
 from collections import deque
@@ -13,7 +13,7 @@ from dccd.worker import Worker
 
 logger: logging.Logger = logging.getLogger("dccd.daemon.due")
 
-# Seconds by which the time of day may be corrected without further ado.
+# The time of day may be set back by so much without consequence.
 _CORRECTION_SECONDS: Final = 5.0
 
 
@@ -22,7 +22,7 @@ class _Scheduler(Protocol):
 
 
 def make_due(scheduler: _Scheduler, key: str | None) -> None:
-    """Have a scheduler of APScheduler run a job now."""
+    """Make a job of APScheduler due now, or all jobs for None; a scheduler that was shut down does nothing."""
     for job in scheduler.get_jobs():
         if key in {None, job.id}:
             with suppress(LookupError):  # it is shut down at this moment
@@ -32,8 +32,8 @@ def make_due(scheduler: _Scheduler, key: str | None) -> None:
 class DueAtOnce:
     """Makes jobs of a scheduler due, in a thread of its own.
 
-    Who shuts a scheduler down holds its lock until all runs have ended, so a run that asked for that lock at its end
-    would never end. And a scheduler goes by the time of day: if that is set back by an hour, it rests for an hour.
+    A shutdown holds the lock of the scheduler until all runs have ended, so a run that asked for it would never end.
+    And a scheduler follows the time of day: if that is set back by an hour, it runs nothing for an hour.
     """
 
     def __init__(self, make_due: Callable[[str | None], None], every: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -41,15 +41,15 @@ class DueAtOnce:
         self._every = every
         self._clock = clock
         self._keys: deque[str] = deque()
-        self._ahead = self._time_of_day()
+        self._known_offset = self._offset()
         self._worker = Worker(self.look, clock)
 
     def start(self) -> None:
-        """Begin to look at the clock."""
+        """Start to watch the clock."""
         self._worker.wake()
 
     def add(self, key: str) -> None:
-        """Have a job made due."""
+        """Make the job with this key due soon."""
         self._keys.append(key)
         self._worker.wake()
 
@@ -58,18 +58,18 @@ class DueAtOnce:
         self._worker.stop(1.0)
 
     def look(self) -> float:
-        """Make due what was asked for, and everything if the time of day was set back."""
+        """Make the added jobs due, or all if the time of day was set back; return the seconds until the next look."""
         while self._keys:
             self._make_due(self._keys.popleft())
-        ahead = self._time_of_day()
-        back = self._ahead - ahead
+        offset = self._offset()
+        back = self._known_offset - offset
         if back > _CORRECTION_SECONDS:
             logger.warning("the time of day was set back by %s: all jobs are due at once", format_duration(back))
             self._make_due(None)
         if back < 0 or back > _CORRECTION_SECONDS:
-            self._ahead = ahead
+            self._known_offset = offset
         return self._every
 
-    def _time_of_day(self) -> float:
-        """Return by how much it is ahead of the clock that nobody sets."""
+    def _offset(self) -> float:
+        """Return by how many seconds the time of day is ahead of the monotonic clock."""
         return self._clock.time() - self._clock.monotonic()

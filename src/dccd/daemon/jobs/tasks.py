@@ -1,4 +1,4 @@
-"""One series to bring up to date, and how that went."""
+"""A series to bring up to date, and the result of a run."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ class Task:
 
     @property
     def qualifier(self) -> str | None:
-        """The timeframe, where the key holds it."""
+        """The timeframe if the key holds it, else None."""
         return self.job.timeframe if self.key.endswith(f"@{self.job.timeframe}") else None
 
 

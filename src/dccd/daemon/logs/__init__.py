@@ -49,10 +49,10 @@ class _Process:
         self.files: dict[Path, _Shared] = {}
         self.stderr: logging.Handler | None = None
         self.level: int | None = None
-        self.renew()
+        self.lock = threading.RLock()  # reentrant: a signal handler may close a monitor while another is made
 
     def renew(self) -> None:
-        self.lock = threading.RLock()  # reentrant: a signal handler may close a monitor while another is made
+        self.lock = threading.RLock()
 
 
 _process: Final = _Process()
@@ -60,7 +60,7 @@ forks.renew_in_child(_process)
 
 
 def console(stream: TextIO, form: Form = "text", level: int = logging.NOTSET) -> logging.Handler:
-    """Return a handler that writes records to a stream, secrets hidden."""
+    """Return a handler that writes records to a stream and hides secrets."""
     handler = ConsoleHandler(stream)
     handler.setFormatter(_formatter(form))
     handler.setLevel(level)
@@ -68,10 +68,10 @@ def console(stream: TextIO, form: Form = "text", level: int = logging.NOTSET) ->
 
 
 def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path:
-    """Send all records of the process to the log file in a directory, too.
+    """Write all records of the process also to the log file of a directory, and return its path.
 
-    A handler on the root logger ends logging's last resort, warnings on stderr. Where root had no handler, one that
-    does the same comes along.
+    A handler on the root logger turns off the last resort of logging, warnings on stderr, so a handler that does the
+    same is added where root had none. StorageError is raised if the file cannot be opened.
     """
     path = Path(os.path.realpath(directory / LOG_FILE))
     root = logging.getLogger()
@@ -83,7 +83,7 @@ def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path
             _process.stderr = LastResortHandler()
             _process.stderr.setFormatter(TextFormatter())
             root.addHandler(_process.stderr)
-        root.addHandler(shared.handler)  # which does nothing where it is already
+        root.addHandler(shared.handler)  # nothing happens if root has it
         shared.users += 1
         _process.files[path] = shared
         _set_level(level)
@@ -91,7 +91,7 @@ def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path
 
 
 def detach(path: Path) -> None:
-    """Undo one `attach`; the last one removes and closes the handler."""
+    """Undo one `attach`; the last one for a file removes and closes its handler."""
     root = logging.getLogger()
     with _process.lock:
         shared = _process.files.get(path)
@@ -122,7 +122,7 @@ def _formatter(form: Form) -> logging.Formatter:
 
 
 def _set_level(level: str) -> None:
-    """Let our own records pass, which root's level would hold back."""
+    """Let records of dccd pass, which the level of root would hold back."""
     ours = logging.getLogger("dccd")
     if _process.level is None and ours.level == logging.NOTSET:
         ours.setLevel(level)

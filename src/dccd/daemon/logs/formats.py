@@ -81,7 +81,7 @@ class JsonFormatter(_Formatter):
 
 
 def utc(seconds: float) -> str:
-    """Return a time as log records have it."""
+    """Return Unix seconds as a time in UTC with milliseconds, as log records show it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -93,7 +93,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the message; one whose arguments do not fit is shown as it is, for a line that is lost helps nobody."""
+    """Return the message; one whose arguments do not fit is shown unformatted, as a lost line helps nobody."""
     try:
         return record.getMessage()
     except Exception as error:  # noqa: BLE001 - the arguments may be anything

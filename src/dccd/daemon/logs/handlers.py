@@ -20,9 +20,9 @@ BACKUPS: Final = 5
 class SharedRotatingFileHandler(RotatingFileHandler):
     """A rotating file that several processes may write.
 
-    Each record is one write that appends, so lines of several processes do not mix. A rollover is made under a lock
-    between processes, and only by the first to come; the others see that the file was replaced and open the new one.
-    A disk fault is told once on stderr and raises nothing; when it is over, the file says how many records it lacks.
+    Each record is one write that appends, so lines of several processes do not mix. The first process to take the lock
+    makes a rollover; the others see that the file was replaced and open the new one. A disk fault is reported once on
+    stderr and raises nothing; when it is over, the file says how many records are missing.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
@@ -33,9 +33,9 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         self._is_faulty = self._has_ended = False
 
     def end(self) -> None:
-        """Close the file and take no more records.
+        """Close the file and ignore all later records.
 
-        After `close` alone the next record opens the file again: `logging.shutdown` and `logging.config` close
+        After `close` alone the next record opens the file again, as `logging.shutdown` and `logging.config` close
         handlers that are still in use.
         """
         self._has_ended = True  # a thread may still be on its way here
@@ -63,7 +63,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
 
     @override
     def doRollover(self) -> None:
-        # Whoever has the lock is at it; and a record in a file that is too long is better than no record.
+        # Another process that holds the lock makes the rollover; a file that is too long is better than a lost record.
         with suppress(OSError), file_lock(self._lock_path, timeout=0.0):
             if not self._follow():
                 super().doRollover()
@@ -85,7 +85,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         return self._line(logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (), None))
 
     def _make_room(self, size: int) -> int:
-        """Return the descriptor of the file that takes so many bytes more."""
+        """Return the descriptor of a file that has room for so many bytes more."""
         self._follow()
         there = os.fstat(self._descriptor())
         if 0 < self.maxBytes < there.st_size + size and there.st_size and S_ISREG(there.st_mode):
@@ -97,14 +97,14 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         return self.stream.fileno()
 
     def _append(self, descriptor: int, data: bytes) -> None:
-        """Write at the end, in one go unless the disk fills; a line cut off there is ended before the next."""
+        """Append in one write unless the disk fills; a line that this cuts off is ended before the next one."""
         left = memoryview(b"\n" + data if self._is_torn else data)
         while left:
             left = left[os.write(descriptor, left) :]
             self._is_torn = bool(left)
 
     def _follow(self) -> bool:
-        """Open the file anew where another process replaced or removed it; say whether that was so."""
+        """Open the file again if another process replaced or removed it, and return whether one did."""
         stream = self.stream
         if stream is not None:
             try:
@@ -134,7 +134,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes records to a stream and never complains: neither of a pipe that broke nor of letters it cannot show."""
+    """Writes records to a stream, escapes letters that it cannot show, and ignores a broken pipe."""
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class ConsoleHandler(logging.Handler):
 
 
 class LastResortHandler(ConsoleHandler):
-    """What logging does by itself while no handler is configured: warnings on stderr."""
+    """Warnings on stderr while the program has no handler of its own, as logging does by default."""
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -171,7 +171,7 @@ class LastResortHandler(ConsoleHandler):
 
 
 def _is_handled(record: logging.LogRecord) -> bool:
-    """Return whether the program has a handler of its own on the way of a record."""
+    """Return whether a handler of the program itself gets a record."""
     known = logging.Logger.manager.loggerDict.get(record.name)
     logger: logging.Logger | None = known if isinstance(known, logging.Logger) else logging.getLogger()
     while logger is not None:
@@ -182,7 +182,7 @@ def _is_handled(record: logging.LogRecord) -> bool:
 
 
 def _is_torn(path: Path) -> bool:
-    """Return whether a file ends within a line, as where a process ended on a full disk."""
+    """Return whether a file ends in the middle of a line, which a full disk leaves behind."""
     with suppress(OSError):
         if S_ISREG(path.stat().st_mode):
             with path.open("rb") as file:

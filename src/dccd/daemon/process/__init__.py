@@ -1,4 +1,4 @@
-"""What the daemon is made of under one configuration, what it is told, and what it tells systemd."""
+"""The parts of the daemon: its runtime under one configuration, the orders it takes, and its reports to systemd."""
 
 from typing import TYPE_CHECKING, Any, Final
 

@@ -1,4 +1,4 @@
-"""What the daemon is told to do."""
+"""Orders to the daemon: stop, reload, tick."""
 
 import threading
 from typing import Final, Literal
@@ -8,36 +8,39 @@ _BY_URGENCY: Final[tuple[Order, ...]] = ("stop", "reload", "tick")
 
 
 class Orders:
-    """What the daemon is told, by any thread; a signal handler may not, as it may wait for what it interrupts."""
+    """Orders to the daemon, given by any thread.
+
+    A signal handler must give none: it might wait for the thread that it interrupts.
+    """
 
     def __init__(self) -> None:
         self.stopped: threading.Event = threading.Event()
         self.shutdown_timeout: float = 0.0
         self._pending: set[Order] = set()
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
 
     def stop(self) -> None:
-        """End in good order."""
+        """Order the daemon to stop in good order."""
         self.stopped.set()
-        self._tell("stop")
+        self._give("stop")
 
     def reload(self) -> None:
-        """Take up a changed configuration."""
-        self._tell("reload")
+        """Order the daemon to load its configuration again."""
+        self._give("reload")
 
     def tick(self) -> None:
-        """Say that all goes on."""
-        self._tell("tick")
+        """Order the daemon to report that its checks go on."""
+        self._give("tick")
 
-    def take(self) -> "Order":
-        """Wait for an order; one that was given many times counts once."""
-        with self._told:
-            self._told.wait_for(lambda: self._pending)
+    def take(self) -> Order:
+        """Wait for an order and return the most urgent; one that was given many times counts once."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending)
             order = next(order for order in _BY_URGENCY if order in self._pending)
             self._pending.discard(order)
             return order
 
-    def _tell(self, order: "Order") -> None:
-        with self._told:
+    def _give(self, order: Order) -> None:
+        with self._changed:
             self._pending.add(order)
-            self._told.notify()
+            self._changed.notify()

@@ -1,4 +1,4 @@
-"""What a daemon is made of under one configuration: a reload puts the next generation in its place."""
+"""The parts of the daemon that one configuration makes: a reload replaces them all."""
 
 import logging
 import threading
@@ -23,7 +23,10 @@ logger: logging.Logger = logging.getLogger("dccd.daemon.generation")
 
 
 class Runtime:
-    """A monitor, a scheduler and, if it is asked for, an exporter."""
+    """A monitor, a scheduler and, if the configuration asks for it, an exporter.
+
+    Each `every` seconds it calls `ticked` with the keys of the jobs in trouble.
+    """
 
     def __init__(
         self, config: "CollectorConfig", every: float, ticked: Callable[[list[str]], None], clock: Clock
@@ -40,19 +43,19 @@ class Runtime:
 
     @property
     def address(self) -> str | None:
-        """Where metrics and the status page are, or None."""
+        """URL of the status page, or None without an exporter."""
         return None if self._exporter is None else self._exporter.address
 
     @property
-    def lingers(self) -> bool:
-        """Whether a run is still at it, after the end."""
+    def has_unfinished_runs(self) -> bool:
+        """Whether a run is still under way after `halt`."""
         return self._ending is not None and self._ending.is_alive()
 
     def start(self, said: Callable[[], Presence]) -> None:
-        """Collect, and serve what is seen."""
+        """Start to collect, and to serve the status; `said` returns what the daemon reports of itself."""
 
         def look() -> "Overview":
-            # From memory: on a full disk the files are as old as the fault.
+            # From memory, as the files are out of date while the disk is full.
             presence = replace(said(), alive=True, persistence=self.health.persistence_fault)
             return overview_of(self.config, self.health.records, presence, self._clock.time())
 
@@ -62,12 +65,12 @@ class Runtime:
     def next_runs(self) -> dict[str, datetime]:
         """Return when each job is due next."""
         keys = {key for key, _, _ in self.config.jobs_by_key()}
-        due = {job.id: job.next_run_time for job in self._scheduler.get_jobs() if job.id in keys}
-        return {key: at for key, at in due.items() if at is not None}
+        jobs = self._scheduler.get_jobs()
+        return {job.id: job.next_run_time for job in jobs if job.id in keys and job.next_run_time is not None}
 
-    def settled(self) -> "dict[str, tuple[HistoJob, datetime]]":
-        """Return the jobs that have done their work, and when they are due next."""
-        under_way = self.health.under_way  # first: a run that ends now may have set when it goes on
+    def finished_jobs(self) -> "dict[str, tuple[HistoJob, datetime]]":
+        """Return the jobs that have run and neither run nor wait for their turn, with when each is due next."""
+        under_way = self.health.under_way  # first: a run that ends now may have changed when its job is due
         due, metrics = self.next_runs(), self.health.get_metrics()
         found = {}
         for key, job, _ in self.config.jobs_by_key():
@@ -79,29 +82,29 @@ class Runtime:
                 found[key] = (job, due[key])
         return found
 
-    def spare(self, settled: "Mapping[str, tuple[HistoJob, datetime]]") -> None:
-        """Let jobs that a generation before has done, and that are the same, wait until they are due."""
+    def postpone(self, finished: "Mapping[str, tuple[HistoJob, datetime]]") -> None:
+        """Let unchanged jobs wait until their due time; `finished_jobs` of the runtime before gives both."""
         for key, job, _ in self.config.jobs_by_key():
-            if key in settled and settled[key][0].model_copy(update={"pairs": job.pairs}) == job:
-                self._scheduler.modify_job(key, next_run_time=settled[key][1])
+            if key in finished and finished[key][0].model_copy(update={"pairs": job.pairs}) == job:
+                self._scheduler.modify_job(key, next_run_time=finished[key][1])
 
     def halt(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Finish or abandon the runs that are under way."""
+        """Wait some seconds for the runs under way, then abandon them; call `meanwhile` each second."""
         until = self._clock.monotonic() + seconds
         self._stop.set()
-        # In a thread, as it waits for runs, and these for exchanges.
+        # In a thread, as a shutdown waits for runs, and these wait for exchanges.
         self._ending = threading.Thread(target=self._scheduler.shutdown, name="dccd-shutdown", daemon=True)
         self._ending.start()
-        while self.lingers and (left := until - self._clock.monotonic()) > 0:
+        while self.has_unfinished_runs and (left := until - self._clock.monotonic()) > 0:
             self._ending.join(min(1.0, left))
             meanwhile()
-        if self.lingers:
+        if self.has_unfinished_runs:
             keys = sorted(self.health.under_way)
             what = f"{', '.join(keys[:5])}{f' and {len(keys) - 5} more' if keys[5:] else ''}"
-            logger.warning("left behind, as an exchange does not answer: %s; what is stored stays", what or "a run")
+            logger.warning("abandoned, as an exchange does not answer: %s; stored candles are kept", what or "a run")
 
     def close(self, seconds: float) -> None:
-        """Take the exporter down and send what is owed."""
+        """Close the exporter, and send alerts for some seconds; those that could not be sent stay owed."""
         if self._exporter is not None:
             self._exporter.close()
             self._exporter = None

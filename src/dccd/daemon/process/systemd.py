@@ -1,4 +1,4 @@
-"""Tell systemd how the service is: ready, reloading, stopping, and still at it."""
+"""Report to systemd: the service is ready, reloading, stopping or alive."""
 
 import os
 import socket
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Final
 
 _MICRO: Final = 1_000_000
-# A manager that is busy, as when a machine starts, has its queue full for a moment: READY lost is a start that fails.
+# The queue of a busy manager may be full for a moment, as when a machine starts; without READY the start fails.
 _SEND_TIMEOUT_SECONDS: Final = 1.0
 
 
 class Notifier:
-    """Speaks to the service manager that started this process; where there is none, says nothing.
+    """Reports to the service manager that started this process, and says nothing if there is none.
 
-    The protocol is that of ``sd_notify(3)``. Nothing here raises, and a busy manager is waited for a second at most: a
-    service that runs is worth more than its report.
+    The protocol is that of ``sd_notify(3)``. Nothing here raises, and a report waits a second at most for a busy
+    manager: the service matters more than the report.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -25,23 +25,23 @@ class Notifier:
 
     @property
     def watchdog(self) -> float | None:
-        """Seconds within which the manager wants to hear of us again, or None."""
+        """Seconds within which the manager expects the next report, or None if it expects none."""
         return self._watchdog if self._address else None
 
     def ready(self, status: str) -> None:
-        """Say that the service is up, or has taken up a new configuration."""
+        """Report that the service is up, or has taken up a new configuration."""
         self._send("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """Say that the configuration is being read again; `ready` ends it."""
+        """Report that the service loads its configuration again; `ready` ends that."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """Say that the service is about to end."""
+        """Report that the service is about to end."""
         self._send("STOPPING=1", "STATUS=stopping")
 
     def alive(self, status: str) -> None:
-        """Say that the service is still at it."""
+        """Report that the service still works."""
         self._send(f"STATUS={status}", *(["WATCHDOG=1"] if self._watchdog else []))
 
     def _send(self, *lines: str) -> None:

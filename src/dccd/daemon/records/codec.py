@@ -1,29 +1,30 @@
 """Records to JSON and back.
 
 Writing is sparse: after the four fields that every reader of ``metrics.json`` knows, only what differs from its
-default. Reading is strict in values and tolerant in keys: a field of a newer dccd is kept and written back.
+default. Reading is strict in values and tolerant in keys: a field of a newer dccd is kept and written back. What a
+field may hold follows from its annotation in the model.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar, get_args
 
-from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobRecord, Notice
+from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, JobRecord, Notice
 
 T = TypeVar("T")
 Check = Callable[[Any], Any]
 
 LATEST_SECONDS: Final = 253_402_300_799.0
-"""The end of the year 9999 in Unix seconds, later than any time and longer than any duration."""
+"""The end of the year 9999 in Unix seconds: the bound of times and of durations."""
 MAX_COUNT: Final = 2**100
-"""More than anything can be counted to in steps that an outcome may have."""
+"""A bound that no counter reaches, as one outcome adds 2**53 rows at most."""
 _MAX_DEPTH: Final = 20
 
 
 def encode(record: JobRecord) -> str:
-    """Return a record as one line of JSON."""
+    """Return a record as one line of JSON in ASCII."""
     metrics = record.metrics
     body: dict[str, Any] = {name: getattr(metrics, name) for name in _ALWAYS}
     body |= _sparse(metrics)
@@ -37,7 +38,7 @@ def encode(record: JobRecord) -> str:
 
 
 def decode(raw: object) -> JobRecord:
-    """Return the record that a parsed JSON value stands for."""
+    """Return the record that a parsed JSON value stands for, or raise ValueError that names the bad field."""
     if not isinstance(raw, dict):
         msg = f"an object is expected, not {type(raw).__name__}"
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that a file may hold
@@ -59,7 +60,7 @@ def decode(raw: object) -> JobRecord:
 
 
 def is_plain(raw: object) -> TypeGuard[dict[str, Any]]:
-    """Say whether a parsed JSON value is a record of metrics alone, so that `decode` has nothing to object to."""
+    """Return whether a parsed JSON value is a record of valid metrics alone, which `decode` accepts."""
     if not isinstance(raw, dict):
         return False
     try:
@@ -79,7 +80,7 @@ def _sparse(item: JobMetrics | Expectation | Incident | Notice) -> dict[str, Any
     return body | dict(getattr(item, "extra", {}))
 
 
-def _build(cls: Callable[..., T], raw: object, checks: Mapping[str, Check]) -> T:
+def _build(cls: Callable[..., T], raw: object) -> T:
     if not isinstance(raw, dict):
         msg = f"an object is expected, not {type(raw).__name__}"
         raise TypeError(msg)
@@ -87,7 +88,7 @@ def _build(cls: Callable[..., T], raw: object, checks: Mapping[str, Check]) -> T
     extra: dict[str, object] = {}
     for name, value in raw.items():
         try:
-            if check := checks.get(name):
+            if check := _CHECKS[cls].get(name):
                 known[name] = check(value)
             else:
                 extra[name] = _sound(value)
@@ -102,17 +103,17 @@ def _build(cls: Callable[..., T], raw: object, checks: Mapping[str, Check]) -> T
         raise ValueError(msg) from None
 
 
-def _all(cls: Callable[..., T], checks: Mapping[str, Check]) -> Check:
+def _all(cls: Callable[..., T]) -> Check:
     def checked(value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise TypeError
-        return tuple(_build(cls, item, checks) for item in value)
+        return tuple(_build(cls, item) for item in value)
 
     return checked
 
 
 def _sound(value: object, depth: int = _MAX_DEPTH) -> object:
-    """Return what can be written back as JSON, whoever calls."""
+    """Return a value of a field that is unknown here, or raise ValueError if JSON cannot hold it."""
     if isinstance(value, dict):
         inner: list[object] = [*value, *value.values()]
     elif isinstance(value, list):
@@ -164,7 +165,7 @@ def _optional(check: Check) -> Check:
 
 
 def _event(value: object) -> str:
-    if value not in ("firing", "repeat", "resolved"):
+    if value not in get_args(Event):
         raise ValueError
     return _text(value)
 
@@ -185,57 +186,30 @@ def _by_text(check: Check) -> Check:
 
 
 _ALWAYS: Final = ("last_run_at", "last_success_at", "rows_collected", "errors_count")
-_METRICS: Final[Mapping[str, Check]] = {
-    "last_run_at": _time,
-    "last_success_at": _time,
-    "rows_collected": _count,
-    "errors_count": _count,
-    "last_error": _optional(_text),
-    "last_duration": _time,
-    "runs": _count,
-    "failures": _count,
-    "failing_since": _time,
-    "newest_at": _time,
-    "rows_missing": _count,
+_TYPE_CHECKS: Final[Mapping[object, Check]] = {
+    int: _count,
+    float: _number,
+    float | None: _time,
+    bool: _flag,
+    str: _text,
+    str | None: _optional(_text),
+    Event: _event,
+    tuple[str, ...]: _texts,
+    Mapping[str, str]: _by_text(_text),
+    Mapping[str, int]: _by_text(_count),
+    Mapping[str, float]: _by_text(_number),
 }
-_EXPECTATION: Final[Mapping[str, Check]] = {
-    "every": _number,
-    "grace": _number,
-    "since": _number,
-    "max_age": _time,
-    "scheduled": _flag,
+
+
+_CHECKS: Final[Mapping[object, Mapping[str, Check]]] = {
+    cls: {f.name: _TYPE_CHECKS[f.type] for f in fields(cls) if f.name != "extra"}
+    for cls in (JobMetrics, Expectation, Incident, Notice)
 }
-_INCIDENT: Final[Mapping[str, Check]] = {
-    "id": _text,
-    "kind": _text,
-    "since": _number,
-    "failures": _count,
-    "successes": _count,
-    "notices": _count,
-    "noticed_at": _time,
-}
-_NOTICE: Final[Mapping[str, Check]] = {
-    "incident": _text,
-    "number": _count,
-    "event": _event,
-    "at": _number,
-    "kind": _text,
-    "since": _number,
-    "failures": _count,
-    "error": _optional(_text),
-    "last_success_at": _time,
-    "newest_at": _time,
-    "rows_missing": _count,
-    "removed": _flag,
-    "messages": _by_text(_text),
-    "told": _texts,
-    "tries": _by_text(_count),
-    "next_try_at": _by_text(_number),
-}
+_METRICS: Final = _CHECKS[JobMetrics]
 _NESTED: Final[Mapping[str, Check]] = {
-    "incidents": _all(Incident, _INCIDENT),
-    "owed": _all(Notice, _NOTICE),
-    "expected": lambda value: None if value is None else _build(Expectation, value, _EXPECTATION),
+    "incidents": _all(Incident),
+    "owed": _all(Notice),
+    "expected": lambda value: None if value is None else _build(Expectation, value),
 }
 _DEFAULTS: Final = {
     cls: [

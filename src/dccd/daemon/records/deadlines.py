@@ -1,4 +1,4 @@
-"""What should have happened by now: expectations, and the trouble that no outcome tells of. Pure."""
+"""What should have happened by now: expectations, and trouble that no outcome reports. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _LEAST_GRACE_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a look at all records found: changes to commit, incidents that begin with them, all jobs in trouble."""
+    """Changes to commit, the incidents that they open by key, and the keys of all jobs with an open incident."""
 
     changes: Mapping[str, Transition]
     opened: tuple[tuple[str, Incident], ...]
@@ -27,7 +27,10 @@ class Findings:
 def expectation(
     now: float, every: float | str, grace: float | str | None = None, max_age: float | str | None = None
 ) -> Expectation:
-    """Return what is expected of a job from now on; the default of `grace` is half of `every`, at least a minute."""
+    """Return what is expected of a job from now on, or raise ValueError for what is no duration.
+
+    The default of `grace` is half of `every`, at least a minute; without `max_age` data are never old.
+    """
     seconds = parse_duration(every)
     return Expectation(
         seconds,
@@ -40,9 +43,9 @@ def expectation(
 def expect_scheduled(
     jobs: Mapping[str, tuple[float, float | None]], records: Mapping[str, JobRecord], alerts: "AlertConfig", now: float
 ) -> dict[str, Transition]:
-    """Return the changes by which a scheduler expects its jobs, and those that it ran before no longer.
+    """Return the changes that set what a scheduler expects and retire the jobs that it no longer has.
 
-    For each key `jobs` has the seconds between two runs and the age at which the newest data are old, or None.
+    `jobs` has, by key, the seconds between two runs and the seconds after which the newest data are old, or None.
     """
     changes: dict[str, Transition] = {
         key: partial(expect, expected=replace(expectation(now, every, None, max_age), scheduled=True))
@@ -57,7 +60,7 @@ def expect_scheduled(
 def find_trouble(
     records: Mapping[str, JobRecord], started_at: Mapping[str, float], alerts: "AlertConfig", now: float
 ) -> Findings:
-    """Return the trouble that no outcome tells of, given when the runs under way began."""
+    """Return the trouble that no outcome reports; `started_at` has, by key, when the run under way began."""
     check = partial(check_deadlines, alerts=alerts, now=round(now, 3))
     after = {key: check(record, started_at.get(key)) for key, record in records.items()}
     changed = [key for key, record in after.items() if record != records[key]]

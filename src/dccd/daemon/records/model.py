@@ -8,25 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Event", "Expectation", "Incident", "JobMetrics", "JobRecord", "Notice", "Outcome", "job_key"]
-
 Event = Literal["firing", "repeat", "resolved"]
 
 
 def job_key(exchange: str, pair: str, timeframe: str | None = None) -> str:
-    """Return the key of a job: ``exchange/pair``, or ``exchange/pair@timeframe``.
-
-    Parameters
-    ----------
-    exchange, pair : str
-        What the job collects.
-    timeframe : str, optional
-        Set where a pair has more than one job.
-
-    Returns
-    -------
-    str
-        The key under which the job's record is kept.
+    """Return the key of a job; it has a timeframe only where a pair has more than one job.
 
     Examples
     --------
@@ -92,20 +78,18 @@ class Outcome:
 
     Parameters
     ----------
-    ok : bool
-        Whether it succeeded.
     rows : int, optional
-        Rows collected.
+        Rows that are new.
     error : str or None, optional
-        What went wrong, as ``Type: message``.
+        One line, ``Type: message``, without secrets.
     duration : float or None, optional
-        Seconds it took.
+        Seconds; None where nobody timed the run.
     max_consecutive_errors : int or None, optional
         The job's own threshold; None for the general one.
     newest_at : float or None, optional
         Up to when the job has data, Unix seconds.
     rows_missing : int, optional
-        Rows it should have found and did not.
+        Rows that the run should have found and did not.
     """
 
     ok: bool
@@ -123,18 +107,16 @@ class Expectation:
 
     Parameters
     ----------
-    every : float
-        Seconds between two runs.
-    grace : float
-        Seconds that a run may be late.
+    every, grace : float
+        Seconds between two runs, and seconds that one may be late.
     since : float
-        When this was first expected, Unix seconds: what counts while the job has never run.
+        When this was first expected, Unix seconds, which counts while the job has never run.
     max_age : float or None, optional
         Seconds after which the newest data are old; None for never.
     scheduled : bool, optional
         Whether the scheduler expects it, so that it ends when the job leaves the configuration.
     extra : mapping, optional
-        Fields of a newer dccd, kept as they are.
+        Fields of a newer dccd, written back as they are.
     """
 
     every: float
@@ -147,7 +129,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Trouble of one kind that is going on; it ends with the conditions that opened it.
+    """Trouble of one kind that is going on.
 
     Parameters
     ----------
@@ -157,17 +139,15 @@ class Incident:
         ``failing``: runs fail in a row. ``stale``: a run did not come. ``overrun``: a run does not end.
         ``old data``: runs succeed and bring nothing new.
     since : float
-        When the trouble began: the first failure of the streak, Unix seconds.
-    failures : int, optional
-        Failures since then.
-    successes : int, optional
-        Successes in a row since the last failure.
+        When the trouble began, such as the first failure of the streak, Unix seconds.
+    failures, successes : int, optional
+        Failures since then, and successes in a row since the last failure.
     notices : int, optional
         Notices owed so far; 0 while nobody was told because there was no destination.
     noticed_at : float or None, optional
-        When the last of them was owed, Unix seconds.
+        When the last of them became owed, Unix seconds.
     extra : mapping, optional
-        Fields of a newer dccd, kept as they are.
+        Fields of a newer dccd, written back as they are.
     """
 
     id: str
@@ -187,21 +167,13 @@ class Notice:
     Parameters
     ----------
     incident : str
-        Identifier of the incident.
+        Its id.
     number : int
         Its place among the notices of the incident, from 1.
-    event : str
-        ``firing``, ``repeat`` or ``resolved``.
     at : float
         When it became owed, Unix seconds.
-    kind : str
-        Kind of the incident.
     since : float
         When the trouble began, Unix seconds.
-    failures : int, optional
-        Failures since then.
-    error : str or None, optional
-        The last error.
     last_success_at : float or None, optional
         The last success before the trouble, Unix seconds.
     newest_at : float or None, optional
@@ -209,17 +181,17 @@ class Notice:
     rows_missing : int, optional
         Rows that are missing although the job works again.
     removed : bool, optional
-        Whether the incident ended because the job is configured no more.
+        Whether the incident ended because the job left the configuration.
     messages : mapping of str to str, optional
-        Destination to the identifier of the message it goes out in; written before the first try.
+        Message id by destination, written before the first try, so that a repeated message has the same id.
     told : tuple of str, optional
-        Destinations that have it.
+        Destinations that took it.
     tries : mapping of str to int, optional
-        Destination to the rounds of delivery that failed.
+        Rounds of delivery that failed, by destination.
     next_try_at : mapping of str to float, optional
-        Destination to the time before which it is not to be tried, Unix seconds.
+        When each destination may be tried again, Unix seconds.
     extra : mapping, optional
-        Fields of a newer dccd, kept as they are.
+        Fields of a newer dccd, written back as they are.
     """
 
     incident: str
@@ -242,7 +214,7 @@ class Notice:
 
     @property
     def id(self) -> str:
-        """Identifier within the job: the incident and the number."""
+        """Unique within the job."""
         return f"{self.incident}.{self.number}"
 
 
@@ -252,16 +224,14 @@ class JobRecord:
 
     Parameters
     ----------
-    metrics : JobMetrics, optional
-        What callers see.
     incidents : tuple of Incident, optional
-        Open incidents, at most one of a kind.
+        Those that are open, at most one of a kind.
     owed : tuple of Notice, optional
-        Notices that some destination has not got yet, oldest first.
+        Notices that some destination was not told yet, oldest first.
     expected : Expectation or None, optional
-        How often it should run; None where nobody said.
+        None where nobody said how often it should run.
     extra : mapping, optional
-        Fields of a newer dccd, kept as they are.
+        Fields of a newer dccd, written back as they are.
     """
 
     metrics: JobMetrics = field(default_factory=JobMetrics)
@@ -281,28 +251,20 @@ class Presence:
 
     Parameters
     ----------
-    pid : int
-        Its process.
-    version : str
-        Its version of dccd.
-    started_at, ticked_at : float
-        When it started, and when it last looked at its jobs.
-    state : str
-        ``running``, ``stopping`` or ``stopped``.
-    jobs : int, optional
-        How many jobs it has.
+    ticked_at : float
+        When it last looked at its jobs.
     next_runs : mapping of str to float, optional
         When each job runs next, by key.
     persistence : str or None, optional
-        Why records are kept in memory only.
+        Why records are kept in memory only; None while they reach the disk.
     destinations : tuple of str, optional
-        Where alerts go, without what is secret.
+        Where alerts go, without secrets.
     address : str or None, optional
         Where it serves metrics and the status page.
     reloaded_at : float or None, optional
-        When it last took up a changed configuration.
+        When it last applied a changed configuration.
     alive : bool, optional
-        Whether the process is there; not from the file, but from the lock that it holds.
+        Whether it holds the lock of the directory; never written to the file.
     """
 
     pid: int

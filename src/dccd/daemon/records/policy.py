@@ -1,4 +1,4 @@
-"""What an outcome does to a job's record, and which notices it owes: pure functions of what they are given."""
+"""What an outcome or the clock changes in a job's record, and which notices it then owes: pure functions."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
-    """Return the record of a job after one more run."""
+    """Return the record of a job after a run; the same arguments give the same record, ids included."""
     record = replace(record, metrics=_count(record.metrics, outcome, now))
     for kind in ("stale", "overrun"):  # a run came, and it ended
         record = _end(record, kind, alerts, now)
@@ -20,7 +20,7 @@ def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: flo
 
 
 def check_deadlines(record: JobRecord, started_at: float | None, alerts: "AlertConfig", now: float) -> JobRecord:
-    """Return the record of a job after a look at the clock: what should have happened and did not."""
+    """Return the record with incidents for what should have happened by now; `started_at` is None if no run is on."""
     expected = record.expected
     if expected is None:
         return record
@@ -31,7 +31,7 @@ def check_deadlines(record: JobRecord, started_at: float | None, alerts: "AlertC
             record = _open_or_remind(record, "overrun", started_at, alerts, now)
     elif now - seen > limit:
         record = _open_or_remind(record, "stale", seen, alerts, now)
-    # Of runs that fail or do not come their own incidents tell, and old data are no second reason to wake anybody.
+    # Runs that fail or do not come have incidents of their own, and old data are then no second reason to alert.
     runs_well = not record.metrics.errors_count and all(incident.kind == "old data" for incident in record.incidents)
     if _data_is_old(record, now) and (runs_well or _open_incident(record, "old data") is not None):
         record = _open_or_remind(record, "old data", _newest(record, expected) or seen, alerts, now)
@@ -39,24 +39,21 @@ def check_deadlines(record: JobRecord, started_at: float | None, alerts: "AlertC
 
 
 def expect(record: JobRecord, expected: Expectation) -> JobRecord:
-    """Return the record with a new expectation; one that was there keeps its beginning."""
+    """Return the record with an expectation that counts from the earlier one, as a restart gives no more time."""
     if record.expected is not None:
         expected = replace(expected, since=record.expected.since, extra=record.expected.extra)
     return record if record.expected == expected else replace(record, expected=expected)
 
 
 def retire(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
-    """Return the record of a job that is configured no more: nothing is expected, its incidents are over."""
+    """Return the record of a job that left the configuration: nothing is expected of it, and its incidents end."""
     for incident in record.incidents:
         record = _end(record, incident.kind, alerts, now, removed=True)
     return replace(record, expected=None)
 
 
 def announce(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
-    """Return the record with a notice owed for each open incident of which nobody was told.
-
-    Such incidents opened while there was no destination. Nothing changes while there is none.
-    """
+    """Return the record with a notice owed for each incident that opened while there was no destination."""
     for incident in record.incidents:
         if incident.notices == 0:
             record = _owe(record, incident, "firing", alerts, now)
@@ -89,13 +86,12 @@ def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
 def _fail(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
     metrics = record.metrics
     incident = _open_incident(record, "failing")
-    if incident is None:
-        if metrics.errors_count < (outcome.max_consecutive_errors or alerts.max_consecutive_errors):
-            return record
-        since = now if metrics.failing_since is None else metrics.failing_since
-        return _open_or_remind(record, "failing", since, alerts, now)
-    record = _with(record, replace(incident, failures=incident.failures + 1, successes=0))
-    return _open_or_remind(record, "failing", incident.since, alerts, now)
+    if incident is not None:
+        record = _with(record, replace(incident, failures=incident.failures + 1, successes=0))
+    elif metrics.errors_count < (outcome.max_consecutive_errors or alerts.max_consecutive_errors):
+        return record
+    since = now if metrics.failing_since is None else metrics.failing_since
+    return _open_or_remind(record, "failing", since, alerts, now)
 
 
 def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
@@ -108,7 +104,7 @@ def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
 
 
 def _open_or_remind(record: JobRecord, kind: str, since: float, alerts: "AlertConfig", now: float) -> JobRecord:
-    """Open an incident, or remind of the one that is open."""
+    """Open an incident, or owe a reminder of the open one if it is due."""
     incident = _open_incident(record, kind)
     if incident is None:
         metrics = record.metrics
@@ -126,7 +122,7 @@ def _end(record: JobRecord, kind: str, alerts: "AlertConfig", now: float, *, rem
     incident = _open_incident(record, kind)
     if incident is None:
         return record
-    # Who has yet to hear that it began must not be told that it goes on.
+    # A destination that is still to be told that it began must also be told that it ended.
     begun = next((n for n in record.owed if n.incident == incident.id and n.event == "firing"), None)
     if incident.notices and (alerts.send_resolved or begun is not None):
         told = () if alerts.send_resolved or begun is None else begun.told
@@ -143,9 +139,9 @@ def _data_is_old(record: JobRecord, now: float) -> bool:
 
 
 def _newest(record: JobRecord, expected: Expectation) -> float | None:
-    """Return up to when there are data; where a scheduler's job runs well and found none ever, when it was set up.
+    """Return the time of the newest data, or None; for a scheduled job that never found any, when it was set up.
 
-    A series that is still being filled has rows, and the jobs of other programs need not say how old their data are.
+    A series that is still being filled has rows, and jobs of other programs need not report how old their data are.
     """
     metrics = record.metrics
     if expected.scheduled and metrics.last_success_at is not None and not metrics.rows_collected:

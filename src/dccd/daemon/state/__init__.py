@@ -1,9 +1,17 @@
-"""The files that processes share: records, silences, and the daemon of a directory."""
+"""The files that processes share: records, silences, and the daemon of a directory.
 
-from dccd.daemon.state.presence import Claim, read_presence
+What only a daemon and its watchers need is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dccd._lazy import load_lazily
 from dccd.daemon.state.sharing import close_store, has_one_user, open_store
 from dccd.daemon.state.silences import AlertState, Silence, change_alert_state, read_alert_state
 from dccd.daemon.state.store import MetricsStore, read_records
+
+if TYPE_CHECKING:
+    from dccd.daemon.state.presence import Claim, read_presence
 
 __all__ = [
     "AlertState",
@@ -18,3 +26,9 @@ __all__ = [
     "read_presence",
     "read_records",
 ]
+
+_NAMES: Final = {".presence": ("Claim", "read_presence")}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    return load_lazily(__name__, name, _NAMES)

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 _BLOCK_MEMBERS: Final = 128
-_MAX_LINE: Final = 4096
+_MAX_LINE_LENGTH: Final = 4096
 _BEGIN, _QUOTE, _COLON, _COMMA, _END = (
     re.compile(pattern.replace("_", r"[ \t\n\r]*")) for pattern in (r"_\{_", r'"', "_:_", "_,_", r"_\}_\Z")
 )
 
 
 class Member(NamedTuple):
-    """One member of an object: its text as found and, unless that is known, what it says."""
+    """One member of an object: its text as found and, unless that text is known, its key and value."""
 
     text: str
     key: str
@@ -35,7 +35,10 @@ _scan_any_integer: Final = json.JSONDecoder(parse_constant=lambda _: NotImplemen
 
 
 def members(text: str, known: Collection[str] = ()) -> Iterator[Member]:
-    r"""Yield the members of a JSON object.
+    r"""Yield the members of a JSON object, or raise ValueError where it is none, maybe after some members.
+
+    A member is recognised as known, and not parsed, where it has lines of its own. NotImplemented is the value of what
+    is no JSON.
 
     Examples
     --------
@@ -69,7 +72,7 @@ def _after(pattern: re.Pattern[str], text: str, place: int) -> int:
 
 
 def _line(text: str, start: int) -> str:
-    end = text.find("\n", start, start + _MAX_LINE)  # bounded, as somebody may have written all of it on one line
+    end = text.find("\n", start, start + _MAX_LINE_LENGTH)  # bounded, as another program may write all on one line
     return text[start : max(start, end)].removesuffix(",")
 
 
@@ -85,22 +88,23 @@ def _value(text: str, place: int) -> tuple[object, int]:
         return _scan_any_integer(text, place)
 
 
-class ObjectText:
-    """An object on its way to a file: its members in blocks, each block as bytes.
+class JsonObject:
+    """The text of an object, from key to the text of the member in ASCII, one line each.
 
-    It never changes; what `edited` returns shares the blocks that stay as they are.
+    It never changes. Members are kept in blocks, each as bytes, and what `edited` returns shares the unchanged blocks,
+    so that a change of one job costs no encoding of all others.
 
     Examples
     --------
-    >>> document = ObjectText({"a": '"a": 1', "b": '"b": 2'}).edited({"a": None, "c": '"c": 3'})
-    >>> print(document.data().decode().strip())
+    >>> document = JsonObject({"a": '"a": 1', "b": '"b": 2'}).edited({"a": None, "c": '"c": 3'})
+    >>> print(document.to_bytes().decode().strip())
     {
     "b": 2,
     "c": 3
     }
     """
 
-    __slots__ = ("_blocks", "_places", "_texts")
+    __slots__ = ("_block_numbers", "_blocks", "_texts")
 
     def __init__(self, members: Mapping[str, str] | None = None) -> None:
         items = iter((members or {}).items())
@@ -108,16 +112,16 @@ class ObjectText:
         while block := dict(islice(items, _BLOCK_MEMBERS)):
             self._blocks.append(block)
         self._texts = [_text(block) for block in self._blocks]
-        self._places = {key: number for number, block in enumerate(self._blocks) for key in block}
+        self._block_numbers = {key: number for number, block in enumerate(self._blocks) for key in block}
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for block in self._blocks:
             yield from block.items()
 
-    def edited(self, changes: Mapping[str, str | None]) -> "ObjectText":
-        """Return the document with some members changed."""
-        new = ObjectText()
-        new._blocks, new._places = self._blocks.copy(), self._places.copy()
+    def edited(self, changes: Mapping[str, str | None]) -> "JsonObject":
+        """Return the object with some members changed; None removes one."""
+        new = JsonObject()
+        new._blocks, new._block_numbers = self._blocks.copy(), self._block_numbers.copy()
         touched: dict[int, dict[str, str]] = {}
         for key, text in changes.items():
             new._change(key, text, touched)
@@ -126,25 +130,25 @@ class ObjectText:
             new._texts[number] = _text(block)
         return new
 
-    def data(self) -> bytes:
-        """Return the whole."""
+    def to_bytes(self) -> bytes:
+        """Return the content of the file."""
         texts = [text for text in self._texts if text] or [b""]
         texts[0] = b"{\n" + texts[0]
         texts[-1] += b"\n}\n"
         return b",\n".join(texts)
 
     def _change(self, key: str, text: str | None, touched: dict[int, dict[str, str]]) -> None:
-        number = self._places.get(key)
+        number = self._block_numbers.get(key)
         if number is None:
             if text is None:
                 return
             if not self._blocks or len(self._blocks[-1]) >= _BLOCK_MEMBERS:
                 self._blocks.append({})
-            number = self._places[key] = len(self._blocks) - 1
+            number = self._block_numbers[key] = len(self._blocks) - 1
         if number not in touched:
             touched[number] = self._blocks[number] = self._blocks[number].copy()
         if text is None:
-            del self._places[key], touched[number][key]
+            del self._block_numbers[key], touched[number][key]
         else:
             touched[number][key] = text
 

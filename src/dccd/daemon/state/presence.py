@@ -1,4 +1,4 @@
-"""The daemon of a directory: one at a time, and what it says of itself to those who look."""
+"""The daemon of a directory: one at a time, and what it reports about itself."""
 
 import json
 import math
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 
 DAEMON_FILE: Final = "daemon.json"
 DAEMON_LOCK: Final = "daemon.lock"
-# Whoever looks whether the lock is held takes it for a moment.
+# `is_locked` takes the lock for a moment to see whether it is held.
 _LOCK_TIMEOUT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.5
-# Seconds by which the mark on the lock is ahead of the file only if the file could not be written.
+# The time of the lock file is later than the content of the other by more only if that could not be written.
 _UNWRITTEN_SECONDS: Final = 1.0
 
 
 def read_presence(local_path: str | os.PathLike[str]) -> Presence | None:
-    """Return what the daemon of a directory says of itself; nothing is written."""
+    """Return what the daemon of a directory reports, None if there is nothing usable; nothing is written."""
     file, lock = (Path(local_path) / STATE_DIRECTORY / name for name in (DAEMON_FILE, DAEMON_LOCK))
     try:
-        marked = lock.stat().st_mtime if lock.exists() else 0.0  # before the file, which is written first
-        said = _parse(json.loads(file.read_bytes()), alive=is_locked(lock))
+        touched_at = lock.stat().st_mtime if lock.exists() else 0.0  # before the file, which is written first
+        found = _parse(json.loads(file.read_bytes()), alive=is_locked(lock))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    if sys.platform == "win32" or not said.alive or marked - said.ticked_at < _UNWRITTEN_SECONDS:
-        return said
-    return replace(said, ticked_at=marked, persistence=said.persistence or f"{file} cannot be written: see its disk")
+    if sys.platform == "win32" or not found.alive or touched_at - found.ticked_at < _UNWRITTEN_SECONDS:
+        return found
+    return replace(
+        found, ticked_at=touched_at, persistence=found.persistence or f"{file} cannot be written: see its disk"
+    )
 
 
 def _parse(raw: Any, *, alive: bool) -> Presence:  # noqa: ANN401 - any JSON
@@ -74,9 +76,9 @@ def _mapping(value: object) -> list[tuple[object, object]]:
 
 
 class Claim:
-    """The place of the one daemon of a directory, held from entering to leaving.
+    """The lock of the one daemon of a directory, held as long as the context lasts and the process lives.
 
-    The system gives the place free when the process ends, however it ends.
+    Entering raises AlreadyRunningError while another daemon holds it, or waits for that one to end until `wait` is set.
     """
 
     def __init__(self, local_path: Path, *, wait: threading.Event | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -87,15 +89,15 @@ class Claim:
         self._lock: AbstractContextManager[object] | None = None
 
     def __enter__(self) -> Self:
-        patience = _LOCK_TIMEOUT_SECONDS
+        timeout = _LOCK_TIMEOUT_SECONDS
         while True:
-            lock = file_lock(self._directory / DAEMON_LOCK, patience)
+            lock = file_lock(self._directory / DAEMON_LOCK, timeout)
             try:
                 lock.__enter__()
             except TimeoutError:
                 if self._wait is None or self._clock.wait(self._wait, _POLL_SECONDS):
                     raise AlreadyRunningError(self._other()) from None
-                patience = 0.0
+                timeout = 0.0
             except OSError as error:
                 msg = f"{self._directory} cannot be used: {files.describe(error)}"
                 raise StorageError(msg) from None
@@ -108,14 +110,14 @@ class Claim:
             self._lock.__exit__(None, None, None)
             self._lock = None
 
-    def say(self, presence: Presence) -> None:
-        """Let those who look know; what cannot be written is told when it can."""
-        said = asdict(presence)
-        del said["alive"]
+    def report(self, presence: Presence) -> None:
+        """Write what `read_presence` returns; what cannot be written is left for the next call."""
+        body = asdict(presence)
+        del body["alive"]
         with suppress(OSError, ValueError):
-            data = json.dumps(said, indent=1, allow_nan=False).encode("ascii")
+            data = json.dumps(body, indent=1, allow_nan=False).encode("ascii")
             files.replace(self._directory / DAEMON_FILE, data, fsync=False)
-        # A full disk takes no file, but this: who looks sees that the daemon lives and cannot write.
+        # A full disk still takes this, so that a reader sees that the daemon lives and cannot write.
         with suppress(OSError):
             os.utime(self._directory / DAEMON_LOCK, (presence.ticked_at, presence.ticked_at))
 
@@ -123,6 +125,6 @@ class Claim:
         other = read_presence(self._local_path)
         who = f", pid {other.pid} since {utc(other.started_at)}" if other is not None and other.alive else ""
         return (
-            f"another dccd start is at work on {self._local_path}{who}: stop it first, "
+            f"another dccd start runs on {self._local_path}{who}: stop it first, "
             "start with --wait to take over when it ends, or set another storage.local_path"
         )

@@ -12,7 +12,7 @@ from dccd.forks import ForkLock
 
 @dataclass(slots=True)
 class _Shared:
-    """A store and what each of its users asked for."""
+    """A store and the `fsync` of each of its users."""
 
     store: MetricsStore
     fsyncs: list[bool] = field(default_factory=list)
@@ -23,9 +23,9 @@ _lock: Final = ForkLock()
 
 
 def open_store(local_path: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CLOCK) -> MetricsStore:
-    """Return the store of a data directory, to be given to `close_store`.
+    """Return the store of a data directory, to be given to `close_store`; StorageError says that it is unusable.
 
-    Commits wait for the disk as long as one user wants that. The clock of the first user counts.
+    Commits use fsync as long as one user asked for it. The clock of the first user counts.
     """
     path = open_state_directory(local_path)
     with _lock:
@@ -38,14 +38,14 @@ def open_store(local_path: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CL
 
 
 def has_one_user(store: MetricsStore) -> bool:
-    """Return whether nobody else uses a store, so that what it keeps in memory is lost with its user."""
+    """Return whether a store has only this user, with whom what it keeps in memory is lost."""
     with _lock:
         shared = _shared.get(store.directory)
         return shared is None or len(shared.fsyncs) == 1
 
 
 def close_store(store: MetricsStore, *, fsync: bool = True) -> None:
-    """Undo one `open_store`, which was asked for this `fsync`."""
+    """End one use of a store that was opened with this `fsync`."""
     with _lock:
         shared = _shared[store.directory]
         shared.fsyncs.remove(fsync)

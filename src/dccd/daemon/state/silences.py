@@ -1,4 +1,4 @@
-"""What belongs to no job: who asked for silence, and which destinations are gone."""
+"""What belongs to no record of a job: silences, and destinations that are gone."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _LOCK_TIMEOUT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing is sent about a job for a while; it keeps counting."""
+    """Until when, in Unix seconds, nothing is sent about a job, and why; its metrics go on."""
 
     until: float
     reason: str = ""
@@ -24,19 +24,19 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """The content of ``alerts.json``."""
+    """The content of ``alerts.json``: silences by key of the job, and why each gone destination is gone, by its id."""
 
     silences: Mapping[str, Silence] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def silent(self, now: float) -> dict[str, Silence]:
-        """Return the silences that hold at a time."""
+        """Return the silences that have not ended at a time, by key."""
         return {key: silence for key, silence in self.silences.items() if silence.until > now}
 
 
 def read_alert_state(local_path: Path) -> AlertState:
-    """Return the state of a data directory, with silences that are over; what cannot be read counts as absent."""
+    """Return the state of a data directory, with silences that have ended; what cannot be read counts as absent."""
     try:
         return _parse((local_path / STATE_DIRECTORY / ALERTS_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -44,9 +44,9 @@ def read_alert_state(local_path: Path) -> AlertState:
 
 
 def change_alert_state(local_path: Path, change: Callable[[AlertState], AlertState], now: float) -> AlertState:
-    """Apply a pure function to the state in one step, whatever other processes do, and return the new state.
+    """Apply a pure function to the state under the lock, and return the new state or raise StorageError.
 
-    Silences that are over at `now` are dropped, and a damaged file is set aside.
+    Silences that have ended are dropped, and a damaged file is set aside.
     """
     directory = local_path / STATE_DIRECTORY
     path = directory / ALERTS_FILE

@@ -5,14 +5,14 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.records import JobRecord, Transition
-from dccd.daemon.state.lazy_records import Records
-from dccd.daemon.state.metrics_file import METRICS_FILE, MetricsFile, read_content, text_of
+from dccd.daemon.state.lazy_records import LazyRecords
+from dccd.daemon.state.metrics_file import METRICS_FILE, MetricsFile, read_content
+from dccd.daemon.state.pending_changes import PendingChanges, Ticket
 from dccd.disk import STATE_DIRECTORY, SYSTEM, System, check_format, files, make_directory
 from dccd.errors import StorageError
 from dccd.forks import renew_in_child
@@ -24,32 +24,17 @@ _LOCK_TIMEOUT_IN_FAULT_SECONDS: Final = 0.05  # while there is a fault: a job mu
 _RECHECK_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """Changes that wait for a commit, and what became of the records."""
-
-    changes: Mapping[str, Transition]
-    after: dict[str, JobRecord] = field(default_factory=dict)
-    error: Exception | None = None
-    done: bool = False
-    thread: int = field(default_factory=threading.get_ident)
-
-    def result(self) -> dict[str, JobRecord]:
-        """Return the changed records, or raise what a transition raised."""
-        if self.error is not None:
-            raise self.error
-        after, self.after = self.after, {}  # the ticket may have to wait for the disk for hours
-        return after
-
-
 def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
-    """Return the records kept under a directory, opening nothing for writing."""
+    """Return the records kept under a data directory, bad ones left out, and write nothing.
+
+    StorageError is raised if the file is damaged or cannot be read.
+    """
     path = Path(local_path) / STATE_DIRECTORY / METRICS_FILE
     check_format(Path(local_path))
     try:
         if files.signature(path) is None:
             return {}
-        return Records(read_content(path.read_bytes()).records).all()
+        return LazyRecords(read_content(path.read_bytes()).records).all()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -66,7 +51,7 @@ class MetricsStore:
     Callers that arrive while a commit is under way share the next one. A commit that fails keeps its changes in
     memory; each later commit tries them again, on top of whatever other processes wrote meanwhile.
 
-    A child of `os.fork` goes on with what is on the disk: what waits in memory is the parent's to write.
+    A child of `os.fork` continues with what is on the disk, as the parent writes what waits in memory.
     """
 
     def __init__(
@@ -74,11 +59,18 @@ class MetricsStore:
     ) -> None:
         self.directory: Path = make_directory(directory)
         self.fsync = fsync
-        self._leader: int | None = None
-        self._looker: int | None = None
-        self._forget()
-        self._file = self._open(clock, system)
-        self._speak()
+        self._fault: str | None = None
+        self._messages: list[tuple[int, str]] = []
+        self._queue: list[Ticket] = []
+        self._pending: PendingChanges = PendingChanges()
+        self._committer: int | None = None  # the thread that commits
+        self._reader: int | None = None  # the thread that makes a snapshot
+        # Not the context of the condition: a signal handler may raise in it, and leave the lock taken.
+        self._lock = threading.RLock()
+        self._turn = threading.Condition(self._lock)
+        self._commit_lock = threading.RLock()
+        self._file: MetricsFile = self._open(clock, system)
+        self._log_messages()
         renew_in_child(self)
 
     @property
@@ -87,78 +79,76 @@ class MetricsStore:
         return self._fault
 
     def update(self, changes: Mapping[str, Transition]) -> dict[str, JobRecord]:
-        """Apply transitions to the records in one atomic commit."""
-        ticket = _Ticket(changes)
-        if ticket.thread in (self._leader, self._looker):
+        """Apply transitions to the records in one atomic commit, and return the records that they made.
+
+        Nothing is returned to a signal handler that records in the middle of a commit or snapshot of its own thread;
+        its changes are committed next.
+        """
+        ticket = Ticket(changes)
+        if ticket.thread in (self._committer, self._reader):
             self._queue.append(ticket)
             return {}
         try:
             with self._lock:
-                if changes or self._leader is not None:  # nothing waits in memory with nothing to write
+                if changes or self._committer is not None:  # nothing waits in memory with nothing to write
                     self._queue.append(ticket)
-                while self._leader is not None and not ticket.done:
+                while self._committer is not None and not ticket.done:
                     self._turn.wait(_RECHECK_SECONDS)
                 if ticket.done:
                     return ticket.result()
-                self._leader = ticket.thread
-            self._lead(ticket.thread)
+                self._committer = ticket.thread
+            with self._commit_lock:
+                self._commit()
         finally:
-            # A signal handler that raises comes here too: a leader that is gone would stop all others.
-            if self._leader == ticket.thread:
-                self._leader = None
+            # A signal handler that raises comes here too: a committer that is gone would stop all others.
+            if self._committer == ticket.thread:
+                self._committer = None
                 with self._lock:
                     self._turn.notify_all()
-        self._catch_up(ticket.thread)
-        self._speak()
+        self._commit_queued(ticket.thread)
+        self._log_messages()
         return ticket.result()
 
     def flush(self) -> bool:
-        """Try to write what is kept in memory."""
-        if self._fault is not None or self._pending or self._queue:
+        """Try to write what is kept in memory, and return whether all is on the disk."""
+        if self._fault is not None or self._pending.tickets or self._queue:
             self.update({})
         return self._fault is None
 
     def snapshot(self) -> dict[str, JobRecord]:
-        """Return all records, with what other processes wrote since."""
+        """Return all records, with what other processes wrote since, in a dict of the caller's own."""
         thread = threading.get_ident()
         with self._commit_lock:
-            if thread in (self._leader, self._looker):  # a signal handler in the middle of either
-                return self._known()
-            self._looker = thread
+            if thread in (self._committer, self._reader):  # a signal handler in the middle of either
+                return self._current_records()
+            self._reader = thread
             try:
-                self._look()
-                known = self._known()
+                self._refresh()
+                current = self._current_records()
             finally:
-                self._looker = None
-        self._catch_up(thread)
-        self._speak()
-        return known
+                self._reader = None
+        self._commit_queued(thread)
+        self._log_messages()
+        return current
 
     def renew(self) -> None:
-        """Begin anew in the child of a fork."""
-        self._forget()
-        self._file.renew()
-
-    def _forget(self) -> None:
-        self._pending: list[_Ticket] = []
-        self._tried = 0
-        self._start_again()
-        self._fault: str | None = None
-        self._said: list[tuple[int, str]] = []
-        self._queue: list[_Ticket] = []
-        # Not the context of the condition: a signal handler may raise in it, and leave the lock taken.
+        """Start over in the child of a fork, which has no thread of its parent."""
+        self._fault = None
+        self._messages.clear()
+        self._queue = []
+        self._pending = PendingChanges()
+        self._committer = self._reader = None
         self._lock = threading.RLock()
         self._turn = threading.Condition(self._lock)
-        self._leader = self._looker = None
         self._commit_lock = threading.RLock()
+        self._file.renew()
 
     def _open(self, clock: Clock, system: System) -> MetricsFile:
         try:
-            file = MetricsFile(self.directory, clock=clock, system=system)
+            file = MetricsFile(self.directory, clock=clock, system=system, messages=self._messages)
             with suppress(TimeoutError), file.lock(LOCK_TIMEOUT_SECONDS):
-                file.clean()
+                file.remove_strays()
                 file.refresh(set_aside=True)
-                self._take_news(file)
                 return file
         except OSError as error:
             msg = f"{error.filename or self.directory} cannot be used: {files.describe(error)}"
@@ -166,40 +156,30 @@ class MetricsStore:
         self._fail(f"another process holds the lock of {file.path}: stop it if it hangs")
         return file
 
-    def _look(self) -> None:
-        # Of a fault the next commit tells; until then memory is what is known.
+    def _refresh(self) -> None:
+        # A fault is reported by the next commit; until then what is in memory counts.
         with suppress(OSError, ValueError):
             if self._file.refresh(set_aside=False):
-                self._start_again()
-        self._apply_rest()
+                self._pending.start_over()
+        self._pending.apply_to(self._file.records)
 
-    def _known(self) -> dict[str, JobRecord]:
-        merged = self._file.records.all() | self._overlay
+    def _current_records(self) -> dict[str, JobRecord]:
+        merged = self._file.records.all() | self._pending.records
         return {key: record for key, record in merged.items() if record is not None}
 
-    def _catch_up(self, thread: int) -> None:
-        """Commit what a signal handler recorded in the middle of something."""
-        if self._has_queued(thread):
+    def _commit_queued(self, thread: int) -> None:
+        """Commit what a signal handler recorded while its thread was busy here."""
+        if any(ticket.thread == thread for ticket in self._queue[:]):  # a commit may shorten it meanwhile
             self.update({})
-
-    def _has_queued(self, thread: int) -> bool:
-        return any(ticket.thread == thread for ticket in self._queue[:])  # a leader may shorten it meanwhile
-
-    def _lead(self, own: int) -> None:
-        """Commit for all who wait; what comes from this very thread meanwhile cannot wait for itself."""
-        with self._commit_lock:
-            self._commit()
-            while self._has_queued(own):
-                self._commit()
 
     def _commit(self) -> None:
         batch = self._queue[:]  # others go on to append
         last = len(batch)
-        self._pending += batch  # no call between the two, in which a signal handler could raise
+        self._pending.tickets += batch  # no call between the two, in which a signal handler could raise
         del self._queue[:last]
         lock = self._file.lock(LOCK_TIMEOUT_SECONDS if self._fault is None else _LOCK_TIMEOUT_IN_FAULT_SECONDS)
         try:
-            self._file.arrive()
+            self._file.check_directory()
             with lock:
                 self._write()
         except TimeoutError:
@@ -209,77 +189,40 @@ class MetricsStore:
         else:
             if self._fault is not None:
                 self._fault = None
-                self._said.append((logging.WARNING, f"{self._file.path} is written again; nothing was lost"))
+                self._messages.append((logging.WARNING, f"{self._file.path} is written again; nothing was lost"))
         finally:
             lock.release()  # where a signal handler raised on the way out
-            self._take_news(self._file)
-            self._apply_rest()
+            self._pending.apply_to(self._file.records)
             for ticket in batch:
                 ticket.done = True
 
     def _write(self) -> None:
-        if self._file.has_landed():
-            self._settle()
+        pending = self._pending
+        if self._file.adopt_interrupted_write():
+            self._forget_written()
         if self._file.refresh(set_aside=True):
-            self._start_again()
-        self._apply_rest()
-        self._tried = len(self._pending)
-        if self._overlay:
-            self._file.write(self._overlay.copy(), self._texts, fsync=self.fsync)
-        self._settle()
+            pending.start_over()
+        pending.apply_to(self._file.records)
+        pending.in_write = len(pending.tickets)
+        if pending.records:
+            self._file.write(pending.records.copy(), pending.texts, fsync=self.fsync)
+        self._forget_written()
 
-    def _settle(self) -> None:
-        """Forget what is on the disk, in an order that lets a signal handler raise in between."""
-        self._pending, self._tried = self._pending[self._tried :], 0
-        self._start_again()
-        self._file.settle()
-
-    def _start_again(self) -> None:
-        self._overlay: dict[str, JobRecord | None] = {}
-        self._texts: dict[str, str | None] = {}
-        self._applied = 0
-
-    def _apply_rest(self) -> None:
-        """Work out what the tickets make of the records in the file."""
-        for ticket in self._pending[self._applied :]:
-            after, texts = self._outcome(ticket)
-            self._overlay |= after
-            self._texts |= texts
-            self._applied += 1
-
-    def _outcome(self, ticket: _Ticket) -> tuple[dict[str, JobRecord | None], dict[str, str | None]]:
-        """Return what a ticket makes of its records; one that cannot be applied harms no other."""
-        after: dict[str, JobRecord | None] = {}
-        texts: dict[str, str | None] = {}
-        if ticket.error is not None:
-            return after, texts
-        try:
-            for key, transition in ticket.changes.items():
-                before = self._overlay[key] if key in self._overlay else self._file.records.get(key)
-                record = after[key] = transition(before or JobRecord())
-                texts[key] = None if record is None else text_of(key, record)
-        except Exception as error:  # noqa: BLE001 - handed to the caller
-            ticket.error = error
-            return {}, {}
-        if not ticket.done:
-            ticket.after = {key: record for key, record in after.items() if record is not None}
-        return after, texts
+    def _forget_written(self) -> None:
+        self._pending.forget_written()
+        self._file.forget_attempt()  # last: a signal handler that raises in between has the write adopted again
 
     def _fail(self, fault: str) -> None:
         if self._fault is None:
-            self._said.append((logging.ERROR, f"{fault}. Until then records are kept in memory"))
+            self._messages.append((logging.ERROR, f"{fault}. Until then records are kept in memory"))
         self._fault = fault
 
-    def _take_news(self, file: MetricsFile) -> None:
-        news, file.news = file.news, []
-        self._said += news
-
-    def _speak(self) -> None:
+    def _log_messages(self) -> None:
         # Outside the locks: a handler of the user's own may record an outcome.
-        while self._said:
+        while self._messages:
             try:
-                level, text = self._said.pop(0)
-            except IndexError:
+                level, text = self._messages.pop(0)
+            except IndexError:  # another thread took it
                 return
             with suppress(Exception):  # of that handler
                 logger.log(level, text)

@@ -1,4 +1,4 @@
-"""What an operator sees of all jobs and of the daemon."""
+"""What an operator sees of the jobs and of the daemon."""
 
 from dccd.daemon.status.assess import fault
 from dccd.daemon.status.overview import overview_of, read_overview

@@ -1,4 +1,4 @@
-"""Work out what an operator sees: pure functions of what is kept, and of the time."""
+"""Work out what an operator sees: pure functions of the records, the presence of the daemon, and the time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from dccd.daemon.state import AlertState
 
 HUNG_AFTER_SECONDS: Final = 120.0
-"""Seconds without a tick after which a daemon counts as hung; it ticks four times as often at least."""
+"""A daemon without a tick for so long counts as hung; it ticks at least four times in that time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the configuration says, as far as it is seen."""
+class Configured:
+    """What the configuration says of the data directory, of each job by its key, and of the destinations."""
 
     local_path: str
     timeframes: Mapping[str, str]
@@ -38,9 +38,13 @@ class Place:
 
 
 def see(
-    place: Place, records: Mapping[str, JobRecord], alerts: "AlertState", presence: "Presence | None", now: float
+    configured: Configured,
+    records: Mapping[str, JobRecord],
+    alerts: "AlertState",
+    presence: "Presence | None",
+    now: float,
 ) -> Overview:
-    """Return what an operator sees."""
+    """Return what an operator sees of the jobs that are configured and of those that have a record."""
     daemon = see_daemon(presence, now)
     next_runs = presence.next_runs if presence is not None and daemon.state == "running" else {}
     jobs = [
@@ -48,19 +52,19 @@ def see(
             key,
             records.get(key),
             now,
-            timeframe=place.timeframes.get(key),
+            timeframe=configured.timeframes.get(key),
             alerts=alerts,
             next_run_at=_next_run(next_runs.get(key), records.get(key), now),
         )
-        for key in dict.fromkeys([*place.timeframes, *records])
+        for key in dict.fromkeys([*configured.timeframes, *records])
     ]
-    live = [destination.id for destination in place.destinations if destination.id not in alerts.gone]
+    live = [destination.id for destination in configured.destinations if destination.id not in alerts.gone]
     return Overview(
         now,
-        place.local_path,
+        configured.local_path,
         daemon,
         tuple(sorted(jobs, key=lambda job: (STATES.index(job.state), job.key))),
-        tuple(DestinationView(each.service, each.masked, each.id in alerts.gone) for each in place.destinations),
+        tuple(DestinationView(each.service, each.masked, each.id in alerts.gone) for each in configured.destinations),
         sum(job.notices_owed for job in jobs),
         _next_try(records, live),
     )
@@ -75,7 +79,7 @@ def see_job(  # noqa: PLR0913 - what there is to know of a job comes from four p
     alerts: "AlertState | None" = None,
     next_run_at: float | None = None,
 ) -> JobView:
-    """Return what an operator sees of one job."""
+    """Return what an operator sees of one job, its texts redacted; `timeframe` is None where it is not configured."""
     exchange, _, rest = key.partition("/")
     pair, _, qualifier = rest.partition("@")
     known = record or JobRecord()
@@ -109,13 +113,13 @@ def see_job(  # noqa: PLR0913 - what there is to know of a job comes from four p
 
 
 def see_daemon(presence: "Presence | None", now: float) -> DaemonView:
-    """Return what an operator sees of the process that collects."""
+    """Return what an operator sees of the process that collects, `unseen` where none has reported."""
     if presence is None:
         return DaemonView("unseen")
     state: DaemonState
     if not presence.alive:
         state = "stopped" if presence.state == "stopped" else "died"
-    elif presence.state == "stopped":  # what its predecessor said last
+    elif presence.state == "stopped":  # the last report of the daemon before
         return DaemonView("starting")
     elif now - presence.ticked_at > HUNG_AFTER_SECONDS:
         state = "hung"
@@ -137,7 +141,11 @@ def see_daemon(presence: "Presence | None", now: float) -> DaemonView:
 def fault(
     overview: Overview, *, max_age: float = HUNG_AFTER_SECONDS, persistence: bool = False, jobs: bool = False
 ) -> str | None:
-    """Return what is wrong, for a probe."""
+    """Return what is wrong in one line for a probe, or None.
+
+    A tick more than `max_age` seconds ago is wrong; so are, if asked for, records that do not reach the disk, and open
+    incidents of jobs that are not silenced.
+    """
     daemon = overview.daemon
     if daemon.state not in PRESENT:
         return f"not running ({daemon.state})"
@@ -160,13 +168,13 @@ def _state(record: JobRecord, now: float) -> JobState:
         return "failing"
     if metrics.last_run_at is None:
         return "never"
-    # Nobody has looked: otherwise an incident would be open.
+    # No check has run since, or an incident would be open.
     is_late = expected is not None and now - metrics.last_run_at > expected.every + expected.grace
     return "late" if is_late else "ok"
 
 
 def _next_run(at: float | None, record: JobRecord | None, now: float) -> float | None:
-    """Return when a job runs next; what the daemon said is as old as its last tick, and a short job has run since."""
+    """Return when a job runs next: the daemon reported `at` at its last tick, and a short job has run since."""
     if at is None or at > now or record is None or record.expected is None:
         return at
     every = record.expected.every

@@ -1,10 +1,10 @@
-"""Read what an operator sees, opening nothing for writing."""
+"""Read what an operator sees, and write nothing."""
 
 from typing import TYPE_CHECKING
 
 from dccd.daemon.alerts import destinations_of
 from dccd.daemon.state import read_alert_state, read_presence, read_records
-from dccd.daemon.status.assess import Place, see
+from dccd.daemon.status.assess import Configured, see
 from dccd.daemon.status.view import Overview
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_overview(config: "CollectorConfig", now: float) -> Overview:
-    """Return what an operator sees, as the files tell it."""
+    """Return what an operator sees according to the files; raise `StorageError` if the records cannot be read."""
     path = config.storage.local_path
     return overview_of(config, read_records(path), read_presence(path), now)
 
@@ -23,11 +23,8 @@ def read_overview(config: "CollectorConfig", now: float) -> Overview:
 def overview_of(
     config: "CollectorConfig", records: "Mapping[str, JobRecord]", presence: "Presence | None", now: float
 ) -> Overview:
-    """Return what an operator sees, as a daemon itself knows it, also where it cannot write."""
+    """Return what an operator sees according to a daemon itself, which may be unable to write its records."""
     state = read_alert_state(config.storage.local_path)
-    return see(_place_of(config), records, state, presence, now)
-
-
-def _place_of(config: "CollectorConfig") -> Place:
     timeframes = {key: job.timeframe for key, job, _ in config.jobs_by_key()}
-    return Place(str(config.storage.local_path), timeframes, destinations_of(config.alerts))
+    configured = Configured(str(config.storage.local_path), timeframes, destinations_of(config.alerts))
+    return see(configured, records, state, presence, now)

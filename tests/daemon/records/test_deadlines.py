@@ -1,33 +1,20 @@
-"""Incidents that a look at the clock opens: runs that never came, runs that do not end, data that stopped."""
+"""What should have happened by now: runs that never came, runs that do not end, data that stopped."""
 
-import logging
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 import pytest
 
-from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig
-from dccd.daemon.health import HealthMonitor
+from dccd.daemon.config import AlertConfig
+from dccd.daemon.records.deadlines import expect_scheduled, expectation, find_trouble
 from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobRecord, Outcome
 from dccd.daemon.records.policy import advance, check_deadlines, expect, retire
-from dccd.daemon.state.store import MetricsStore
-from dccd.disk.state_directory import STATE_DIRECTORY
-from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 NOW = 1_700_000_000.0
 EVERY = 3600.0
 GRACE = 600.0
-KEY = "kraken/BTC/USD"
 ALERTS = AlertConfig(webhook_url="https://example.com/hook/made-up")
 GOOD = Outcome(ok=True, rows=10)
 BAD = Outcome(ok=False, error="TimeoutError: no answer")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Return a clock that stands still."""
-    return ManualClock(NOW)
 
 
 def expected(*, since: float = NOW, max_age: float | None = None) -> JobRecord:
@@ -53,24 +40,6 @@ def events(record: JobRecord) -> list[tuple[str, str]]:
 def delivered(record: JobRecord) -> JobRecord:
     """Return the record after all destinations were told."""
     return replace(record, owed=())
-
-
-def open_monitor(path: Path, alerts: AlertConfig, clock: ManualClock) -> HealthMonitor:
-    """Return a monitor whose background thread never runs, so that the test decides when it works."""
-    config = CollectorConfig(storage=StorageConfig(local_path=path), alerts=alerts)
-    monitor = HealthMonitor.from_config(config, clock=clock)
-    monitor._engine._worker.stop(1)
-    return monitor
-
-
-def alerting(url: str, **settings: object) -> AlertConfig:
-    """Return settings that send at once."""
-    return AlertConfig.model_validate({"webhook_url": url, "group_window": 0, "source": "host-1", **settings})
-
-
-def titles(receiver: WebhookReceiver) -> list[str]:
-    """Return the first lines of the messages that came."""
-    return [message.json["text"].splitlines()[0] for message in receiver.messages if message.json]
 
 
 def test_a_run_that_never_came_opens_one_incident_after_its_grace() -> None:
@@ -303,247 +272,51 @@ def test_what_a_newer_version_keeps_of_an_incident_is_carried_along() -> None:
     assert again.incidents[0].extra == {"seen_by": "anna"}
 
 
-def test_a_look_finds_a_run_that_never_came_and_tells_it(
-    tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Once, at WARNING and to the webhook; the run that comes ends it."""
-    caplog.set_level(logging.INFO, "dccd")
-    with open_monitor(tmp_path, alerting(receiver.url), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        assert monitor.check() == []
-        clock.advance(4201)
-        assert monitor.check() == [KEY]
-        assert monitor.check() == [KEY]
-        assert monitor.flush()
-        assert titles(receiver) == [f"[FIRING] {KEY} has not run on host-1"]
-        monitor.record_success("kraken", "BTC/USD")
-        assert monitor.check() == []
-        assert monitor.flush()
-    assert titles(receiver)[1:] == [f"[RESOLVED] {KEY} runs again on host-1"]
-    assert caplog.text.count(f"{KEY}: stale since") == 1
+def test_an_expectation_has_half_its_period_as_grace_and_at_least_a_minute() -> None:
+    """Where nobody said more; all times are seconds."""
+    assert expectation(NOW, "1h") == Expectation(3600.0, 1800.0, NOW)
+    assert expectation(NOW, 10, max_age="2m") == Expectation(10.0, 60.0, NOW, 120.0)
+    assert expectation(NOW + 0.00049, "1h", 5) == Expectation(3600.0, 5.0, NOW)
 
 
-def test_a_job_with_a_timeframe_is_expected_under_its_own_key(tmp_path: Path, clock: ManualClock) -> None:
-    """The run of another timeframe does not count for it."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1m", grace="1m", timeframe="1m")
-        clock.advance(200)
-        monitor.record_success("kraken", "BTC/USD", timeframe="1h")
-        assert monitor.check() == [f"{KEY}@1m"]
-        monitor.record_success("kraken", "BTC/USD", timeframe="1m")
-        assert monitor.check() == []
-
-
-@pytest.mark.parametrize("grace", [None, "30m"])
-def test_without_a_grace_half_the_period_is_one(tmp_path: Path, clock: ManualClock, grace: str | None) -> None:
-    """At least a minute."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace=grace)
-        monitor.expect("kraken", "ETH/USD", every="10s")
-        clock.advance(70)
-        assert monitor.check() == []
-        clock.advance(1)
-        assert monitor.check() == ["kraken/ETH/USD"]
-        clock.advance(5400 - 71)
-        assert monitor.check() == ["kraken/ETH/USD"]
-        clock.advance(1)
-        assert sorted(monitor.check()) == [KEY, "kraken/ETH/USD"]
-
-
-@pytest.mark.parametrize("every", ["soon", "-1h", -1.0, float("nan")])
-def test_a_period_that_is_none_is_refused(tmp_path: Path, clock: ManualClock, every: float | str) -> None:
-    """At once, and nothing is expected then."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
+@pytest.mark.parametrize("bad", ["soon", "-1h", -1.0, float("nan")])
+def test_what_is_no_duration_is_refused(bad: float | str) -> None:
+    """For each of the three times."""
+    for times in ((bad,), ("1h", bad), ("1h", "1h", bad)):
         with pytest.raises(ValueError, match="duration"):
-            monitor.expect("kraken", "BTC/USD", every=every)
-        assert monitor.get_metrics() == {}
+            expectation(NOW, *times)
 
 
-def test_a_restart_gives_no_job_more_time(tmp_path: Path, clock: ManualClock) -> None:
-    """What counts is the last run on the disk, not when the process began."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        monitor.record_success("kraken", "BTC/USD")
-    clock.advance(4201)
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        assert monitor.check() == [KEY]
+def test_a_scheduler_sets_what_it_expects_and_retires_only_its_own() -> None:
+    """A job that somebody else expects stays, and so does one of which nothing is expected."""
+    mine = replace(expectation(NOW, EVERY), scheduled=True)
+    records = {"old": JobRecord(expected=mine), "other": expected(), "free": JobRecord()}
+    changes = expect_scheduled({"new": (EVERY, 7200.0)}, records, ALERTS, NOW)
+    assert set(changes) == {"new", "old"}
+    assert changes["new"](JobRecord()) == JobRecord(expected=replace(mine, max_age=7200.0))
+    assert changes["old"](records["old"]) == JobRecord()
 
 
-def test_a_run_from_before_anyone_expected_it_counts(tmp_path: Path, clock: ManualClock) -> None:
-    """A process that begins to expect is no reason to wait anew."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.record_success("kraken", "BTC/USD")
-    clock.advance(4201)
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        assert monitor.check() == [KEY]
+def test_only_what_begins_with_a_look_is_reported_as_new() -> None:
+    """A job that fails already and now is late, too, is in trouble of one more kind."""
+    record = expected()
+    for number in range(3):
+        record = advance(record, BAD, ALERTS, NOW + number)
+    found = find_trouble({"a": record}, {}, ALERTS, NOW + 10_000)
+    assert [(key, incident.kind) for key, incident in found.opened] == [("a", "stale")]
 
 
-def test_a_job_that_never_ran_has_the_time_since_it_was_first_expected(tmp_path: Path, clock: ManualClock) -> None:
-    """A process restarted each half hour does not put it off for ever."""
-    for _ in range(3):
-        with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-            monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-            assert monitor.check() == []
-        clock.advance(1800)
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        assert monitor.check() == [KEY]
-
-
-def test_a_restart_repeats_no_late_run(tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock) -> None:
-    """The incident is on the disk."""
-    for _ in range(3):
-        with open_monitor(tmp_path, alerting(receiver.url), clock) as monitor:
-            monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-            clock.advance(4201)
-            monitor.check()
-    assert titles(receiver) == [f"[FIRING] {KEY} has not run on host-1"]
-
-
-def test_two_monitors_that_look_find_one_incident(
-    tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock
-) -> None:
-    """And tell it once."""
-    with (
-        open_monitor(tmp_path, alerting(receiver.url), clock) as one,
-        open_monitor(tmp_path, alerting(receiver.url), clock) as other,
-    ):
-        one.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        clock.advance(4201)
-        assert one.check() == other.check() == [KEY]
-        assert one.flush()
-        assert other.flush()
-    assert len(receiver.messages) == 1
-
-
-def test_a_run_that_does_not_end_is_found_while_it_is_under_way(tmp_path: Path, clock: ManualClock) -> None:
-    """Its end closes the incident, also when it fails."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        with monitor.track("kraken", "BTC/USD"):
-            clock.advance(4200)
-            assert monitor.check() == []
-            clock.advance(1)
-            assert monitor.check() == [KEY]
-            (incident,) = monitor._engine.store.snapshot()[KEY].incidents
-            assert (incident.kind, incident.since) == ("overrun", NOW)
-        assert monitor.check() == []
-
-
-def test_of_two_runs_under_way_the_older_one_counts(tmp_path: Path, clock: ManualClock) -> None:
-    """The newer one ends first and leaves the other in sight."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        with monitor.watching(KEY):
-            clock.advance(4000)
-            with monitor.watching(KEY):
-                clock.advance(300)
-                assert monitor.check() == [KEY]
-            assert [incident.since for incident in monitor._engine.store.snapshot()[KEY].incidents] == [NOW]
-
-
-def test_a_scheduler_expects_its_own_jobs_only(tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock) -> None:
-    """A job that leaves its configuration is retired; what a library user expects is not."""
-    with open_monitor(tmp_path, alerting(receiver.url), clock) as monitor:
-        monitor.expect("mine", "A/B", every="1h", grace="10m")
-        monitor.expect_only({KEY: (3600, 10_800), "kraken/ETH/USD": (3600, 10_800)})
-        clock.advance(10_000)
-        assert sorted(monitor.check()) == [KEY, "kraken/ETH/USD", "mine/A/B"]
-        assert monitor.flush()
-    with open_monitor(tmp_path, alerting(receiver.url), clock) as monitor:
-        monitor.expect_only({"kraken/ETH/USD": (3600, 10_800)})
-        assert sorted(monitor.check()) == ["kraken/ETH/USD", "mine/A/B"]
-        assert monitor._engine.store.snapshot()[KEY].expected is None
-        assert monitor.flush()
-    assert titles(receiver)[1:] == [f"[RESOLVED] {KEY} is configured no more on host-1"]
-
-
-def test_the_scheduler_says_how_old_data_may_be(tmp_path: Path, clock: ManualClock) -> None:
-    """By seconds beside the period."""
-    with open_monitor(tmp_path, AlertConfig(), clock) as monitor:
-        monitor.expect_only({KEY: (3600, 7200)})
-        for _ in range(3):
-            monitor.record_success("kraken", "BTC/USD", newest_at=NOW)
-            assert monitor.check() == []
-            clock.advance(3600)
-        assert monitor.check() == [KEY]
-        monitor.record_success("kraken", "BTC/USD", newest_at=clock.time())
-        assert monitor.check() == []
-
-
-def test_a_clock_set_back_finds_nothing_and_loses_nothing(
-    tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock
-) -> None:
-    """By a year, say."""
-    with open_monitor(tmp_path, alerting(receiver.url), clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m", max_age="2h")
-        monitor.record_success("kraken", "BTC/USD", newest_at=NOW)
-        clock.jump(-365 * 86_400)
-        assert monitor.check() == []
-        with monitor.watching(KEY):
-            clock.jump(-86_400)
-            assert monitor.check() == []
-        assert monitor.flush()
-    assert receiver.messages == ()
-
-
-def test_a_look_sends_what_a_process_that_is_gone_left_owed(tmp_path: Path, receiver: WebhookReceiver) -> None:
-    """A monitor that owes nothing itself would otherwise not see it before its own end."""
-    alerts = alerting(receiver.url)
-    with HealthMonitor(tmp_path, alerts) as monitor:
-        failed = partial(advance, outcome=Outcome(ok=False, max_consecutive_errors=1), alerts=alerts, now=NOW)
-        MetricsStore(tmp_path / STATE_DIRECTORY).update({KEY: failed})
-        assert monitor.check() == [KEY]
-        assert receiver.wait_for(1)
-    assert titles(receiver) == [f"[FIRING] {KEY} is failing on host-1"]
-
-
-def test_a_heartbeat_follows_each_look(tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock) -> None:
-    """Also while a job is in trouble: one bad pair does not page twice. Without a look there is none."""
-    alerts = AlertConfig(heartbeat_url=receiver.url)
-    with open_monitor(tmp_path, alerts, clock) as monitor:
-        monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        monitor._engine._work()
-        assert list(receiver.messages) == []
-        monitor.check()
-        monitor._engine._work()
-        monitor._engine._work()
-        assert len(receiver.messages) == 1
-        clock.advance(10_000)
-        assert monitor.check() == [KEY]
-        monitor._engine._work()
-    assert [message.body for message in receiver.messages] == [b"", b""]
-
-
-def test_a_heartbeat_is_sent_in_the_background(tmp_path: Path, receiver: WebhookReceiver) -> None:
-    """A look waits for no network."""
-    receiver.answer(Answer(delay=3600))
-    with HealthMonitor(tmp_path, AlertConfig(heartbeat_url=receiver.url, shutdown_timeout=0)) as monitor:
-        assert monitor.check() == []
-        assert receiver.wait_for(1)
-        receiver.close()
-
-
-def test_a_heartbeat_that_is_not_taken_is_told_once(
-    tmp_path: Path, receiver: WebhookReceiver, clock: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    """And its return once; the address is not."""
-    caplog.set_level(logging.DEBUG)
-    url = receiver.url
-    with open_monitor(tmp_path, AlertConfig(heartbeat_url=url), clock) as monitor:
-        receiver.answer(500, 404, Answer(reset=True), 200, 200)
-        for _ in range(5):
-            monitor.check()
-            monitor._engine._work()
-        receiver.close()
-        for _ in range(2):
-            monitor.check()
-            monitor._engine._work()
-    told = [record for record in caplog.records if record.name == "dccd.daemon.watchdog"]
-    assert [record.levelname for record in told] == ["WARNING", "INFO", "WARNING"]
-    assert "HTTP 500" in told[0].getMessage()
-    assert "s3cret" not in caplog.text
-    assert "s3cret" not in repr(monitor) + repr(AlertConfig(heartbeat_url=url))
-    assert "s3cret" not in (tmp_path / ".dccd" / "dccd.log").read_text()
+def test_trouble_is_found_once_and_named_as_long_as_it_lasts() -> None:
+    """A change for what begins, the key for what goes on; what runs well has neither."""
+    late = NOW + EVERY + GRACE + 1
+    records = {"late": expected(), "well": expected(since=late), "on": expected(since=late)}
+    found = find_trouble(records, {"on": NOW}, ALERTS, late)
+    assert {key: kinds(change(records[key]) or JobRecord()) for key, change in found.changes.items()} == {
+        "late": ["stale"],
+        "on": ["overrun"],
+    }
+    assert [(key, incident.kind) for key, incident in found.opened] == [("late", "stale"), ("on", "overrun")]
+    assert found.troubled == ("late", "on")
+    after = {key: found.changes[key](record) or record for key, record in records.items() if key in found.changes}
+    again = find_trouble(after, {"on": NOW}, ALERTS, late)
+    assert (again.changes, again.opened, again.troubled) == ({}, (), ("late", "on"))

@@ -1,15 +1,15 @@
-"""The command ``dccd``, as a process of its own."""
+"""The commands, each as a process of its own."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.cli.home import Home, job
 
 import dccd
 from dccd.candles import CandleStore, Series
@@ -17,47 +17,6 @@ from dccd.daemon.health import read_metrics
 from dccd.testing import LoopbackExchange, WebhookReceiver
 
 NO_JOBS = "no jobs are configured"
-
-
-class Home:
-    """An empty home with a working directory, in which the command runs."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.data = path / "data"
-        self.env = {"HOME": str(path), "PATH": os.environ["PATH"], "COLUMNS": "200", "PYTHONWARNINGS": "error"}
-        if "PYTHONPATH" in os.environ:
-            self.env["PYTHONPATH"] = os.environ["PYTHONPATH"]
-
-    def write(self, text: str) -> None:
-        """Write the configuration; data go to a directory of the home."""
-        (self.path / "dccd.toml").write_text(f'[storage]\nlocal_path = "data"\n{text}', encoding="utf-8")
-
-    def dccd(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "dccd", *arguments],
-            cwd=self.path,
-            env={**self.env, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Return an empty home."""
-    return Home(tmp_path)
-
-
-def job(exchange: LoopbackExchange, *pairs: str, timeframe: str = "1h") -> str:
-    """Return a job of binance as TOML."""
-    return (
-        f'[[histo_jobs]]\nexchange = "binance"\npairs = {list(pairs)}\n'
-        f'timeframe = "{timeframe}"\nbase_url = "{exchange.url}"\n'
-    )
 
 
 def contents(path: Path) -> dict[str, tuple[int, int]]:
@@ -84,17 +43,6 @@ def test_help_names_the_commands(home: Home) -> None:
     assert "Traceback" not in wrong.stderr
 
 
-@pytest.mark.parametrize("command", ["validate", "run", "start"])
-def test_without_jobs_there_is_nothing_to_do(home: Home, command: str) -> None:
-    """The line says how to configure one; nothing is written."""
-    done = home.dccd(command)
-    assert (done.returncode, done.stdout) == (78, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"dccd: {NO_JOBS}")
-    assert "DCCD_HISTO_JOBS" in line
-    assert list(home.path.iterdir()) == []
-
-
 def test_validate_shows_what_would_run(home: Home, exchange: LoopbackExchange) -> None:
     """It asks no network and writes nothing; the alerts go where the variable says, which is a secret."""
     home.write(job(exchange, "BTC/USDT", "ETH/USDT"))
@@ -117,25 +65,6 @@ def test_an_exchange_that_does_not_exist_is_told_with_a_suggestion(home: Home) -
     assert done.returncode == 78
     assert "did you mean 'kraken'?" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_configuration_with_mistakes_is_told_line_by_line(home: Home) -> None:
-    """Every command says the same; a secret is not shown."""
-    home.write('[alerts]\nwebhook_url = "gopher://s3cret"\nmax_consecutive_errors = 0\n')
-    for command in ("validate", "status"):
-        done = home.dccd(command)
-        assert done.returncode == 78
-        assert len(done.stderr.splitlines()) == 2
-        assert all(": alerts." in line for line in done.stderr.splitlines())
-        assert "dccd.toml" in done.stderr
-        assert "s3cret" not in done.stderr
-
-
-def test_a_file_that_is_named_must_exist(home: Home) -> None:
-    """It is no time for defaults."""
-    done = home.dccd("status", "--config", "nowhere.toml")
-    assert done.returncode == 78
-    assert "nowhere.toml" in done.stderr
 
 
 def test_a_run_stores_candles_and_metrics(home: Home, exchange: LoopbackExchange) -> None:
@@ -216,16 +145,6 @@ def test_a_run_shows_bars_on_a_terminal_and_log_lines_elsewhere(home: Home, exch
     assert b"INFO" not in shown
 
 
-def test_jobs_may_come_from_the_environment_alone(home: Home, exchange: LoopbackExchange) -> None:
-    """As in a container."""
-    jobs = [{"exchange": "binance", "pairs": ["BTC/USDT"], "base_url": exchange.url}]
-    done = home.dccd(
-        "run", env={"DCCD_HISTO_JOBS": json.dumps(jobs), "DCCD_STORAGE__LOCAL_PATH": str(home.path / "elsewhere")}
-    )
-    assert done.returncode == 0
-    assert read_metrics(home.path / "elsewhere")["binance/BTC/USDT"].runs == 1
-
-
 def test_a_directory_that_cannot_be_used_is_told_in_a_line(home: Home, exchange: LoopbackExchange) -> None:
     """Exit 1, no traceback."""
     home.write(job(exchange, "BTC/USDT"))
@@ -292,24 +211,6 @@ def test_start_collects_until_a_signal_comes(home: Home, number: int) -> None:
     assert metrics.errors_count == 0
     assert metrics.rows_collected >= 500
     assert "started, jobs: 1" in (home.data / ".dccd" / "dccd.log").read_text()
-
-
-def test_the_demo_needs_nothing_and_shows_everything(home: Home) -> None:
-    """Candles, a failure, the alert and the recovery as received, the status, the files."""
-    done = home.dccd("demo", env={"TMPDIR": str(home.path)})
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-    for part in (
-        "500",
-        "[FIRING] binance/ETH/USDT",
-        "[RESOLVED] binance/ETH/USDT",
-        "STATE",
-        "metrics.json",
-        ".parquet",
-    ):
-        assert part in done.stdout
-    for key in ("binance/BTC/USDT", "kraken/BTC/USD"):
-        assert key in done.stdout
 
 
 def test_output_into_a_closed_pipe_is_no_traceback(home: Home) -> None:

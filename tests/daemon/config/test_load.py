@@ -1,13 +1,12 @@
-"""Settings, and where they come from."""
+"""Which place each setting is taken from, with the environment of this process."""
 
 import json
 import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig, load_config
+from dccd.daemon.config import load_config
 from dccd.errors import ConfigError
 
 HIDDEN = "https://example.com/hook/s3cret-token"
@@ -26,26 +25,6 @@ def written(text: str, name: str = "dccd.toml") -> Path:
     path = Path.cwd() / name
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def test_constructing_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`AlertConfig()` means the defaults, wherever it runs."""
-    before = AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()
-    monkeypatch.setenv("DCCD_WEBHOOK_URL", HIDDEN)
-    monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", HIDDEN)
-    monkeypatch.setenv("WEBHOOK_URL", HIDDEN)
-    monkeypatch.setenv("DCCD_STORAGE__FSYNC", "false")
-    written("[alerts]\nmax_consecutive_errors = 9\n")
-    assert (AlertConfig(), CollectorConfig(), StorageConfig(), LogConfig()) == before
-    assert AlertConfig().webhook_url is None
-
-
-def test_the_defaults_are_those_that_are_documented() -> None:
-    """They are a promise, too."""
-    alerts = AlertConfig()
-    assert (alerts.max_consecutive_errors, alerts.recovery_threshold, alerts.repeat_interval) == (3, 1, 14_400)
-    assert (alerts.group_window, alerts.outbox_ttl, alerts.shutdown_timeout) == (5, 86_400, 20)
-    assert (alerts.send_resolved, alerts.format) == (True, "auto")
 
 
 def test_arguments_go_before_environment_before_files_before_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,32 +108,6 @@ def test_a_secret_is_in_no_repr_no_dump_and_no_error(monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError) as caught:
         load_config()
     assert "s3cret" not in f"{caught.value}{caught.value.__cause__}"
-
-
-def test_models_are_frozen_and_strict() -> None:
-    """A misspelt key is no setting."""
-    with pytest.raises(ValidationError):
-        AlertConfig().max_consecutive_errors = 5  # type: ignore[misc]
-    with pytest.raises(ValidationError, match="webhook"):
-        AlertConfig.model_validate({"webhook": HIDDEN})
-    for bad in ({"max_consecutive_errors": 0}, {"group_window": -1}, {"repeat_interval": "soon"}, {"format": "x"}):
-        with pytest.raises(ValidationError):
-            AlertConfig.model_validate(bad)
-
-
-def test_the_first_job_of_a_pair_has_the_plain_key() -> None:
-    """Each further timeframe is qualified, so that adding one moves no record."""
-    jobs = (
-        HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD"), timeframe="1h"),
-        HistoJob(exchange="kraken", pairs=("BTC/USD",), timeframe="1m"),
-        HistoJob(exchange="binance", pairs=("BTC/USD",), timeframe="1m"),
-    )
-    assert [key for key, _, _ in CollectorConfig(histo_jobs=jobs).jobs_by_key()] == [
-        "kraken/BTC/USD",
-        "kraken/ETH/USD",
-        "kraken/BTC/USD@1m",
-        "binance/BTC/USD",
-    ]
 
 
 def test_loading_changes_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:

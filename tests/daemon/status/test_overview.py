@@ -1,0 +1,60 @@
+"""What an operator sees, read from a directory."""
+
+from pathlib import Path
+
+import pytest
+
+from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, LogConfig, StorageConfig
+from dccd.daemon.health import HealthMonitor
+from dccd.daemon.records.model import JobMetrics, JobRecord, Presence
+from dccd.daemon.status.overview import overview_of, read_overview
+from dccd.errors import StorageError
+
+
+def config(path: Path) -> CollectorConfig:
+    """Return a configuration of two pairs whose alerts go to Slack."""
+    return CollectorConfig(
+        storage=StorageConfig(local_path=path, fsync=False),
+        alerts=AlertConfig(webhook_url="https://hooks.slack.com/services/s3cret", max_consecutive_errors=9),
+        log=LogConfig(file="off"),
+        histo_jobs=(HistoJob(exchange="kraken", pairs=("BTC/USD", "ETH/USD"), timeframe="1h"),),
+    )
+
+
+def test_the_files_and_the_configuration_make_the_picture(tmp_path: Path) -> None:
+    """Jobs of both, with the timeframe that is configured; a look writes nothing."""
+    settings = config(tmp_path)
+    with HealthMonitor.from_config(settings) as monitor:
+        monitor.record_success("kraken", "BTC/USD", 7)
+        monitor.record_failure("mine", "reports", error="E: broken")
+    before = sorted(tmp_path.rglob("*"))
+    seen = read_overview(settings, SYSTEM_CLOCK.time())
+    assert [(job.key, job.state, job.configured, job.timeframe, job.rows_collected) for job in seen.jobs] == [
+        ("mine/reports", "failing", False, "", 0),
+        ("kraken/ETH/USD", "never", True, "1h", 0),
+        ("kraken/BTC/USD", "ok", True, "1h", 7),
+    ]
+    assert (seen.local_path, seen.daemon.state) == (str(tmp_path), "unseen")
+    assert [(each.service, each.address) for each in seen.destinations] == [("slack", "https://hooks.slack.com/***")]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_daemon_shows_what_it_has_in_memory(tmp_path: Path) -> None:
+    """Though its files are older, as on a full disk."""
+    settings = config(tmp_path)
+    with HealthMonitor.from_config(settings) as monitor:
+        monitor.record_success("kraken", "BTC/USD", 7)
+    records = {"kraken/BTC/USD": JobRecord(JobMetrics(9.0, 9.0, rows_collected=8))}
+    presence = Presence(42, "0.1.0", 5.0, 9.0, "running", alive=True, persistence="disk full")
+    seen = overview_of(settings, records, presence, 10.0)
+    assert {job.key: job.rows_collected for job in seen.jobs} == {"kraken/BTC/USD": 8, "kraken/ETH/USD": 0}
+    assert (seen.daemon.state, seen.daemon.persistence) == ("running", "disk full")
+
+
+def test_records_that_are_damaged_are_an_error(tmp_path: Path) -> None:
+    """None at all would look like jobs that never ran."""
+    (tmp_path / ".dccd").mkdir()
+    (tmp_path / ".dccd" / "metrics.json").write_text("{damage")
+    with pytest.raises(StorageError, match=r"metrics\.json"):
+        read_overview(config(tmp_path), 0.0)
