@@ -63,8 +63,8 @@ def test_the_metadata_say_what_is_needed(metadata: Message) -> None:
     assert metadata["Version"] == dccd.__version__
     assert metadata["License-Expression"] == "MIT"
     assert {"requests", "tenacity", "pydantic-settings"} <= core
-    assert not core & {"ccxt", "pyarrow", "prometheus-client", "pyyaml", "apprise"}
-    assert set(metadata.get_all("Provides-Extra") or []) == {"apprise", "collect", "metrics", "migrate"}
+    assert not core & {"ccxt", "pyarrow", "prometheus-client", "pyyaml", "apprise", "pysocks"}
+    assert set(metadata.get_all("Provides-Extra") or []) == {"apprise", "collect", "metrics", "migrate", "socks"}
     assert metadata.get_all("Project-URL") is None  # none is invented
 
 

@@ -1,12 +1,13 @@
-"""Durations and timeframes as people write them."""
+"""Durations, timeframes and times as people write them."""
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.units import format_duration, format_timeframe, parse_duration, parse_timeframe
+from dccd.units import format_duration, format_time, format_timeframe, parse_duration, parse_timeframe
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,35 @@ def test_what_is_no_timeframe_is_refused(text: str | int) -> None:
     """A calendar month, for one, has no fixed length."""
     with pytest.raises(ValueError, match="a timeframe is"):
         parse_timeframe(text)
+
+
+def test_a_time_is_written_to_the_unit_that_is_asked_for() -> None:
+    """In UTC, cut off and not rounded, for programs and for people."""
+    at = 1_700_000_059.9996
+    assert format_time(at) == "2023-11-14T22:14:19Z"
+    assert format_time(at, "milliseconds") == "2023-11-14T22:14:19.999Z"
+    assert format_time(at, "days") == "2023-11-14"
+    assert format_time(at, "minutes", spoken=True) == "2023-11-14 22:14 UTC"
+
+
+@given(st.floats(0, 253_402_300_799))
+def test_a_time_that_is_written_reads_as_it_was(seconds: float) -> None:
+    """To the second, until the end of the year 9999."""
+    assert datetime.fromisoformat(format_time(seconds)) == datetime.fromtimestamp(math.floor(round(seconds, 6)), UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (math.nan, "1970-01-01T00:00:00Z"),
+        (-0.5, "1969-12-31T23:59:59Z"),
+        (1e300, "9999-12-31T23:59:59Z"),
+        (math.inf, "9999-12-31T23:59:59Z"),
+        (10**400, "9999-12-31T23:59:59Z"),
+        (-1e300, "0001-01-01T00:00:00Z"),
+        (-math.inf, "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_no_time_is_too_odd_to_be_written(seconds: float, text: str) -> None:
+    """It stands in a log or an alert, which must not fail for it."""
+    assert format_time(seconds) == text

@@ -18,7 +18,7 @@ from dccd.candles import CandleStore, Gap, Series
 from dccd.daemon.alerts.destinations import destinations_of
 from dccd.daemon.config import AlertConfig, CollectorConfig, load_config
 from dccd.daemon.health import HealthMonitor, JobMetrics, read_metrics
-from dccd.daemon.records import Expectation, Incident, JobRecord, Notice, Presence
+from dccd.daemon.records import Expectation, Incident, JobKey, JobRecord, Notice, Presence
 from dccd.daemon.state import Silence, read_alert_state, read_presence
 from dccd.testing import ManualClock, WebhookReceiver
 
@@ -248,6 +248,21 @@ def test_incidents_stay_open(data: Path) -> None:
         key: (incident,) for key, incident in INCIDENTS.items()
     }
     assert not any(record.extra for record in records.values())
+
+
+def test_each_record_stays_with_its_timeframe(data: Path, config: CollectorConfig) -> None:
+    """Though the jobs change their order with the upgrade; the first start writes down whose the plain keys are."""
+    turned = config.model_copy(update={"histo_jobs": config.histo_jobs[::-1]})
+    with HealthMonitor.from_config(turned) as monitor:
+        claimed = {(job.exchange, pair, job.timeframe): key for key, job, pair in monitor.claim(turned.histo_jobs)}
+    known = {key: JobKey.parse(key) for key in METRICS}
+    assert claimed["binance", "BTC/USDT", "1h"] == "binance/BTC/USDT"
+    assert claimed["binance", "BTC/USDT", "1m"] == "binance/BTC/USDT@1m"
+    there = {key: record.timeframe for key, record in records_of(data).items()}
+    assert {key for key, timeframe in there.items() if timeframe} == {
+        key for key in claimed.values() if key not in known or known[key].timeframe is None
+    }
+    assert read_metrics(data) == METRICS
 
 
 def test_what_is_owed_stays_owed_to_those_who_have_not_got_it(data: Path) -> None:

@@ -203,15 +203,15 @@ def lock(arguments: list[str]) -> int:
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--annotation-style=line"]
     compiler = [*command, *arguments]
     command = [*compiler, "pyproject.toml"]
+    pinned = "--constraint=requirements/dev.txt"
     wanted = {
-        "dev": ["--group=dev", "--extra=apprise", "--extra=collect", "--extra=metrics", "--extra=migrate"],
-        "run": ["--group=build", "--extra=collect", "--extra=metrics", "--constraint=requirements/dev.txt"],
-        "core": ["--constraint=requirements/dev.txt"],
+        "dev": ["--group=dev", "--all-extras"],
+        "run": ["--group=build", "--extra=collect", "--extra=metrics", "--extra=socks", pinned],
+        "core": [pinned],
     }
     for kind, selection in wanted.items():
         compile_to(f"requirements/{kind}.txt", [*command, *selection])
-    collect = ["--extra=collect", "--constraint=requirements/dev.txt"]
-    compile_to("benchmarks/requirements/collect.txt", [*command, *collect])
+    compile_to("benchmarks/requirements/collect.txt", [*command, "--extra=collect", pinned])
     compile_to("benchmarks/requirements/peer.txt", [*compiler, "benchmarks/requirements/peer.in"])
     return 0
 

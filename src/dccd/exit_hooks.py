@@ -17,9 +17,7 @@ class Opened:
     def add(self, item: object, deadline: Callable[[], float], close: Callable[[float], None]) -> None:
         """Add an object; `close` gets what `deadline` returned, the monotonic time by which it has to end."""
         self._items[item] = (deadline, close)
-        if self._hooked_in != os.getpid():
-            self._hooked_in = os.getpid()
-            self._hook_into_multiprocessing()
+        self.hook_into_multiprocessing()
 
     def discard(self, item: object) -> None:
         """Remove an object that is closed."""
@@ -33,13 +31,19 @@ class Opened:
         for close, until in [(close, deadline()) for deadline, close in list(self._items.values())]:
             close(until)
 
-    def _hook_into_multiprocessing(self) -> None:
-        """Close at the end of a child of multiprocessing, which runs its own finalizers but not atexit."""
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            from multiprocessing.util import Finalize  # noqa: PLC0415 - 10 ms, and loaded in such a child
+    def hook_into_multiprocessing(self) -> None:
+        """Close at the end of a child of multiprocessing, which runs its own finalizers but not atexit.
 
-            Finalize(None, self.close_all, exitpriority=0)
+        To be called again when an object is used: a child may have inherited it, or got it before it could be known
+        for a child.
+        """
+        process = sys.modules.get("multiprocessing.process")
+        if process is None or process.parent_process() is None or self._hooked_in == os.getpid():
+            return
+        from multiprocessing.util import Finalize  # noqa: PLC0415 - 10 ms, and loaded in such a child
+
+        self._hooked_in = os.getpid()
+        Finalize(None, self.close_all, exitpriority=0)
 
 
 opened: Final = Opened()

@@ -1,10 +1,13 @@
-"""Renew objects in the child of a fork, which has the locks of its parent but not the threads that hold them."""
+"""Renew objects in the child of a fork, which has the locks of its parent but not the threads that hold them.
+
+What has to know of children that may live is told in the parent.
+"""
 
 import os
 import threading
 from contextlib import suppress
 from typing import Final, Protocol
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 
 class Renewable(Protocol):
@@ -15,6 +18,15 @@ class Renewable(Protocol):
         ...
 
 
+class Parent(Protocol):
+    """Something that has to know that there are children."""
+
+    def has_forked(self) -> None:
+        """Take note, in the parent, that this process has forked."""
+        ...
+
+
+_parents: Final[WeakValueDictionary[int, Parent]] = WeakValueDictionary()
 _renewables: Final[WeakSet[Renewable]] = WeakSet()
 
 no_fork: Final = threading.RLock()
@@ -24,6 +36,11 @@ no_fork: Final = threading.RLock()
 def renew_in_child(item: Renewable) -> None:
     """Call `renew` of an object first in each child that is forked while the object exists."""
     _renewables.add(item)
+
+
+def tell_of_forks(item: Parent) -> None:
+    """Call `has_forked` of an object after each fork of this process while the object exists."""
+    _parents[id(item)] = item
 
 
 class ForkLock:
@@ -68,5 +85,12 @@ def _renew_all() -> None:
         item.renew()
 
 
+def _tell_parents() -> None:
+    no_fork.release()
+    for reference in _parents.valuerefs():  # a list of its own, whatever other threads add meanwhile
+        if (item := reference()) is not None:
+            item.has_forked()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=no_fork.acquire, after_in_parent=no_fork.release, after_in_child=_renew_all)
+    os.register_at_fork(before=no_fork.acquire, after_in_parent=_tell_parents, after_in_child=_renew_all)

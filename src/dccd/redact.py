@@ -8,18 +8,30 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 MASK: Final = "***"
 
-# Addresses of services where the path alone lets anyone post, whether this process registered them or not.
-_KNOWN_WEBHOOKS: Final = re.compile(
-    r"(?i)(https?://(?:hooks\.slack(?:-gov)?\.com/|(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/"
-    r"|[\w.-]+\.webhook\.office\.com/|[\w.-]+\.logic\.azure\.com[:/]|[\w.-]+\.api\.powerplatform\.com[:/]))[^\s\"'<>\\)]+"
+# After the scheme: the host of a service where the path alone lets anyone post, or else what may be user and password.
+# A password may hold "@" and "/": then the last "@" ends it. "host:80/" before an "@" is a host with its port. No part
+# of a pattern may run over what another start of it reads again: a text of others decides how long this takes.
+_ADDRESS: Final = re.compile(
+    r"://(?:((?i:hooks\.slack(?:-gov)?\.com/|(?:\w{1,63}\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/"
+    r"|[\w.-]{1,253}\.(?:webhook\.office\.com/|logic\.azure\.com[:/]|api\.powerplatform\.com[:/])))[^\s\"'<>\\)]+"
+    r"|(?:[^\s/?#@]*+|[^\s/?#@:\[]*+:(?!\d*+[/?#])[^\s@:]*+(?::(?!//)[^\s@:]*+)*+)@"
+    r"(?:[^\s\"'<>?#@:]*+(?::(?!//)[^\s\"'<>?#@:]*+)*+@)*+)"
 )
-# user:password@ in an address.
-_USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]+@")
+_NAMES: Final = (
+    r"(?:[\w.-]{0,40}[_.-])?(?:api|app|access|auth|client|private|refresh|secret|session)?"
+    r"(?:key|token|secret|signature|sig|sign|password|passwd|passphrase|credential)"
+)
+_QUERY: Final = re.compile(rf"(?i)([?&;](?=\w){_NAMES}=)([^\s&\"'<>\\)]+)")
+_HEADER: Final = re.compile(
+    r"(?i)(\bauthorization[\"']?\s{0,9}[:=]\s{0,9}(?:b?[\"'])?(?:(?:bearer|basic|token|apikey)\s{1,9})?)[^\s\"',]+"
+    r"|(\bbearer\s{1,9})[\w.~+/-]{16,}=*"
+)
 _MIN_LENGTH: Final = 6
 _UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # HTTP libraries escape everything else in an address
 
@@ -39,7 +51,7 @@ def mask_url(url: str) -> str:
     'tgram://***'
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(_ADDRESS.sub(_mask_address, url))
         host = parts.hostname or ""
     except ValueError:
         return MASK
@@ -49,20 +61,30 @@ def mask_url(url: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return a text with registered secrets, addresses of well-known webhooks and passwords in addresses masked.
+    """Return a text with registered secrets masked, and what looks like one in an address, a query or a header.
 
     Examples
     --------
     >>> redact("POST https://hooks.slack.com/services/T0/B0/secret failed")
     'POST https://hooks.slack.com/*** failed'
+    >>> redact("GET https://me:pa/ss@example.com/x?symbol=BTC&apikey=secret")
+    'GET https://***@example.com/x?symbol=BTC&apikey=***'
     """
     pattern = _pattern
     if pattern is not None:
         text = pattern.sub(MASK, text)
     if "://" in text:
-        text = _KNOWN_WEBHOOKS.sub(rf"\1{MASK}", text)
-        text = _USERINFO.sub(rf"\1{MASK}@", text)
+        text = _ADDRESS.sub(_mask_address, text)
+    if "=" in text:
+        text = _QUERY.sub(rf"\1{MASK}", text)
+    lower = text.lower()
+    if "authorization" in lower or "bearer" in lower:
+        text = _HEADER.sub(rf"\1\2{MASK}", text)
     return text
+
+
+def _mask_address(found: re.Match[str]) -> str:
+    return f"://{found[1]}{MASK}" if found[1] else f"://{MASK}@"
 
 
 class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names its own
@@ -90,11 +112,16 @@ class hide_secrets:  # noqa: N801 - a context manager, named as contextlib names
 
 
 def _forms(secret: str) -> set[str]:
-    forms = {secret}
-    if "://" in secret:
+    forms = {secret, *(found[2] for found in _QUERY.finditer(secret))}
+    with suppress(ValueError):  # of an address that is none
         parts = urlsplit(secret)
-        tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        forms |= {tail, tail.rstrip("/"), parts.path.rstrip("/"), parts.query, parts.password or ""}
+        if "://" in secret:
+            tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            forms |= {tail, tail.rstrip("/"), parts.path.rstrip("/"), parts.query}
+    if (found := _ADDRESS.search(secret)) and not found[1]:
+        user = found[0].removeprefix("://").removesuffix("@")
+        name, _, password = user.partition(":")
+        forms |= {user, password or name}
     forms |= {unquote(form) for form in forms}
     forms |= {quote(form, safe=_UNESCAPED) for form in forms}
     return {form for form in forms if len(form) >= _MIN_LENGTH}

@@ -1,16 +1,20 @@
-"""Durations and timeframes as people write them.
+"""Durations, timeframes and times as people write them.
 
 A duration is a number of seconds or a number with a unit (``30s``, ``10m``, ``4h``, ``2d``). A timeframe is the
-length of a candle in the notation exchanges use (``1m``, ``1h``, ``1d``, ``1w``).
+length of a candle in the notation exchanges use (``1m``, ``1h``, ``1d``, ``1w``). A time is ISO 8601 in UTC.
 """
 
 import math
 import re
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
-__all__ = ["format_duration", "format_timeframe", "parse_duration", "parse_timeframe"]
+__all__ = ["format_duration", "format_time", "format_timeframe", "parse_duration", "parse_timeframe"]
 
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_FIRST_SECONDS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH).total_seconds()
+_LAST_SECONDS: Final = 253_402_300_799.0  # the end of the year 9999
 _NUMBER_AND_UNIT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.ASCII)
 
 
@@ -74,6 +78,37 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
+
+
+def format_time(
+    seconds: float, to: Literal["milliseconds", "seconds", "minutes", "days"] = "seconds", *, spoken: bool = False
+) -> str:
+    """Return a Unix time as ISO 8601 in UTC.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds since 1970. What is beyond the years 1 to 9999 counts as their nearest end, and what is no number as 0.
+    to : str, optional
+        The last unit shown; the rest is cut off.
+    spoken : bool, optional
+        Whether to write it as in a sentence, ``2026-11-30 20:50:18 UTC``.
+
+    Returns
+    -------
+    str
+        For example ``2026-11-30T20:50:18Z``, or ``2026-11-30`` to the day.
+
+    Examples
+    --------
+    >>> format_time(1_700_000_000), format_time(1_700_000_000.25, "milliseconds"), format_time(1_700_000_000, "days")
+    ('2023-11-14T22:13:20Z', '2023-11-14T22:13:20.250Z', '2023-11-14')
+    """
+    known = min(max(seconds, _FIRST_SECONDS), _LAST_SECONDS)
+    moment = (_EPOCH + timedelta(seconds=0.0 if math.isnan(known) else known)).replace(tzinfo=None)
+    if to == "days":
+        return moment.date().isoformat()
+    return f"{moment.isoformat(' ', to)} UTC" if spoken else f"{moment.isoformat('T', to)}Z"
 
 
 def parse_timeframe(value: str | int) -> int:

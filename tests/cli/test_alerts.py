@@ -244,3 +244,34 @@ def test_a_destination_that_was_gone_and_takes_a_test_is_there_again(
     assert read_alert_state(data).gone
     assert dccd("test-alert")[0] == 0
     assert not read_alert_state(data).gone
+
+
+def test_a_reason_is_kept_clean_and_an_odd_key_of_an_older_version_is_found_as_it_is_shown(
+    dccd: Command, data: Path
+) -> None:
+    """The record has the key as its caller wrote it then."""
+    path = data / ".dccd" / "metrics.json"
+    records = json.loads(path.read_bytes())
+    path.write_text(json.dumps(records | {"evil\x1b[2J/x": records[KEY]}))
+    reason = "https://me:s3cret@host/ \x1b[2J\n[RESOLVED]" + "x" * 300
+    assert dccd("silence", r"evil\x1b[2J/x", "--for", "2h", "--reason", reason)[0] == 0
+    (silence,) = read_alert_state(data).silences.values()
+    assert silence.reason.startswith(r"https://***@host/ \x1b[2J [RESOLVED]x")
+    assert len(silence.reason) == 200
+    for command in ("silences", "status"):
+        code, out, _ = dccd(command)
+        assert (code, "\x1b" in out) == (0, False)
+        assert r"evil\x1b[2J/x" in out
+    assert dccd("forget", r"evil\x1b[2J/x")[0] == 0
+    assert "evil" not in path.read_text()
+
+
+def test_a_terminal_without_a_character_gets_an_escape(data: Path) -> None:
+    """Not an error."""
+    with HealthMonitor(data, AlertConfig()) as monitor:
+        monitor.record_failure("ünï", "😀", error="…")
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(
+        [sys.executable, "-m", "dccd", "status"], env=env, capture_output=True, check=True, timeout=60
+    )
+    assert rb"\xfcn\xef/\U0001f600" in shown.stdout

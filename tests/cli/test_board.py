@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -15,6 +17,7 @@ from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobReco
 from dccd.daemon.state.silences import AlertState, Silence
 from dccd.daemon.status.assess import Configured, see
 from dccd.daemon.status.view import DaemonView, DestinationView, Overview
+from dccd.printable import printable
 
 NOW = 1_700_000_000.0
 RUNNING = DaemonView("running", 4242, "0.1.0", NOW - 7_500, NOW - 12, "http://127.0.0.1:9464/")
@@ -121,10 +124,20 @@ def test_a_pipe_gets_everything_a_line_for_each_job() -> None:
 
 
 def test_what_an_exchange_says_moves_no_cursor() -> None:
-    """Control characters in an error are shown as question marks, and markup stays text."""
+    """Control characters in an error are shown as escapes, and markup stays text."""
     bad = JobRecord(JobMetrics(NOW, errors_count=1, last_error="E: \x1b[2J\x07[bold]x[/bold]\u202e"))
     text = status_table(see(Configured("/d", {}, ()), {"a/b": bad}, AlertState(), None, NOW).jobs, NOW, None)
-    assert "E: ?[2J?[bold]x[/bold]?" in text
+    assert r"E: \x1b[2J\x07[bold]x[/bold]\u202e" in text
+
+
+@given(st.text(st.characters()), st.text(st.characters()), st.sampled_from([None, 40, 130]))
+def test_nothing_that_was_recorded_acts_on_a_terminal(key: str, text: str, width: int | None) -> None:
+    """Nor does it fail to be shown, whatever an older version kept."""
+    bad = JobRecord(JobMetrics(NOW, errors_count=1, last_error=text), (Incident("i", text, NOW),))
+    alerts = AlertState({key: Silence(NOW + 60, text)})
+    seen = see(Configured("/d", {}, ()), {key: bad}, alerts, None, NOW)
+    shown = as_text(board(seen, width), width).replace("\n", "")
+    assert printable(shown) == shown
 
 
 def test_an_empty_table_says_so() -> None:

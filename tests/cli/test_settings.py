@@ -137,3 +137,16 @@ def test_what_cannot_be_carried_over_is_told(
     assert err.startswith(f"dccd: {problem}")
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "dccd.toml").exists()
+
+
+def test_jobs_are_shown_with_the_keys_of_their_records(dccd: Command, tmp_path: Path) -> None:
+    """Whatever their order is; without records that of the file counts, and nothing is made."""
+    jobs = "".join(
+        f"[[histo_jobs]]\nexchange = 'kraken'\npairs = 'A/B'\ntimeframe = '{each}'\n" for each in ("1m", "1h")
+    )
+    (tmp_path / "dccd.toml").write_text(f"[storage]\nlocal_path = 'data'\n{jobs}")
+    assert "kraken/A/B  every 1m\nkraken/A/B@1h  every 1h\n" in dccd("validate")[1]
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "data" / ".dccd").mkdir(parents=True)
+    (tmp_path / "data" / ".dccd" / "metrics.json").write_text(json.dumps({"kraken/A/B": {"timeframe": "1h"}}))
+    assert "kraken/A/B@1m  every 1m\nkraken/A/B  every 1h\n" in dccd("validate")[1]

@@ -3,10 +3,11 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
-from tests.cli.home import Home
+from tests.cli.home import Home, job
 
 from dccd.cli.setup import configure_logging
 from dccd.daemon.config import CollectorConfig, LogConfig
@@ -79,3 +80,41 @@ def test_a_second_set_up_of_the_console_replaces_the_first() -> None:
     configure_logging(CollectorConfig(log=LogConfig(console="off")), second, logging.DEBUG)
     logging.getLogger("dccd.test").warning("again")
     assert second.getvalue().splitlines() == [line]
+
+
+@pytest.mark.parametrize("command", ["validate", "start"])
+@pytest.mark.parametrize("text", [f"[{'.'.join('a' * 2000)}]\n", "[alerts]\nx.y.z = [[[[]]]]\n"], ids=["deep", "odd"])
+def test_a_file_that_nobody_could_mean_is_one_line(home: Home, command: str, text: str) -> None:
+    """And no traceback."""
+    home.write(text)
+    done = home.dccd(command)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_pipe_is_refused_at_once(home: Home) -> None:
+    """Whoever opens it would wait for somebody to write."""
+    os.mkfifo(home.path / "pipe")
+    done = home.dccd("validate", "--config", "pipe")
+    assert (done.returncode, len(done.stderr.splitlines())) == (78, 1)
+    assert "it is a named pipe, not a file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "line"),
+    [
+        ("apprise", 0, "dccd: warning: alerts.apprise_urls: the extra apprise is not installed"),
+        ("ccxt", 1, "dccd: candles from exchanges need ccxt"),
+        ("pyarrow", 1, "dccd: storing candles needs pyarrow"),
+    ],
+)
+def test_a_missing_extra_is_told_before_it_is_needed(
+    home: Home, exchange: LoopbackExchange, module: str, code: int, line: str
+) -> None:
+    """Only one that the jobs themselves need is an error."""
+    home.write(f'[alerts]\napprise_urls = ["tgram://s3cret/1"]\n{job(exchange, "BTC/USDT")}')
+    (home.path / f"{module}.py").write_text("raise ImportError\n")
+    done = home.dccd("validate", env={"PYTHONPATH": os.pathsep.join([str(home.path), home.env.get("PYTHONPATH", "")])})
+    assert done.returncode == code
+    (told,) = done.stderr.splitlines()
+    assert told.startswith(line)

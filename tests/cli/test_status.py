@@ -69,6 +69,19 @@ def test_status_prints_json_for_programs(dccd: Command, data: Path) -> None:
     assert found["jobs"][1]["last_success_at"] > 1_700_000_000
 
 
+def test_trouble_of_a_newer_version_is_shown_in_its_words(dccd: Command, data: Path) -> None:
+    """To people and to programs, beside the counts of its job."""
+    there = data / ".dccd" / "metrics.json"
+    odd = {"id": "i", "kind": "lost data", "since": 5.0, "of a newer version": {"a": [1]}}
+    owed = {"incident": "i", "number": 1, "event": "escalated", "at": 5.0, "kind": "lost data", "since": 5.0}
+    record = {"rows_collected": 123_456, "runs": 3, "incidents": [odd], "owed": [owed], "colour": "red"}
+    there.write_text(json.dumps({"mine/reports": record}))
+    assert "lost data for" in dccd("status")[1]
+    (job,) = (job for job in json.loads(dccd("status", "--json")[1])["jobs"] if job["key"] == "mine/reports")
+    assert (job["state"], job["rows_collected"], job["notices_owed"]) == ("alerted", 123_456, 1)
+    assert [incident["kind"] for incident in job["incidents"]] == ["lost data"]
+
+
 def test_the_guide_names_each_field_of_the_json() -> None:
     """Those of the whole, of the daemon, of a job, of an incident and of a destination."""
     guide = (Path(__file__).parents[2] / "docs" / "source" / "watch.rst").read_text(encoding="utf-8")

@@ -15,12 +15,13 @@ from tests.daemon.jobs.flat import NAME, Flat, configured, own, registered
 from dccd._compat import override
 from dccd.candles import Candle, CandleStore, Series
 from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob, ScheduleConfig, StorageConfig
-from dccd.daemon.health import HealthMonitor
+from dccd.daemon.health import HealthMonitor, read_metrics
 from dccd.daemon.jobs.collector import Collector
 from dccd.daemon.jobs.reschedule import DueAtOnce, make_due
 from dccd.daemon.jobs.tasks import Task, tasks_of
 from dccd.daemon.scheduler import _Events, build_histo_scheduler, run_histo_job, run_once
 from dccd.daemon.state.store import read_records
+from dccd.daemon.status import read_overview
 from dccd.errors import SourceRefusedError
 from dccd.testing import Answer, LoopbackExchange, ManualClock
 
@@ -123,6 +124,83 @@ def test_two_timeframes_of_a_pair_have_records_of_their_own(tmp_path: Path, sour
         metrics = health.get_metrics()
     assert metrics[f"{NAME}/A/B"].errors_count == 1
     assert metrics[f"{NAME}/A/B@1m"].runs == 2
+
+
+def keyed(path: Path, *timeframes: str) -> CollectorConfig:
+    """Return a configuration of one pair with a job for each timeframe, in their order."""
+    return configured(path, *(own(timeframe=timeframe) for timeframe in timeframes))
+
+
+def collected(path: Path, *timeframes: str) -> dict[str, str]:
+    """Return the key of each timeframe in a run that a monitor watches."""
+    config = keyed(path, *timeframes)
+    with HealthMonitor.from_config(config) as health:
+        return {result.timeframe: result.key.removeprefix(f"{NAME}/A/B") for result in run_once(config, health)}
+
+
+@pytest.mark.usefixtures("source")
+def test_no_order_of_the_jobs_moves_a_record(tmp_path: Path) -> None:
+    """One put in front, one taken away and put back, one left alone: each goes on with its own counts."""
+    assert collected(tmp_path, "1h") == {"1h": ""}
+    assert collected(tmp_path, "1m", "1h") == {"1m": "@1m", "1h": ""}
+    assert collected(tmp_path, "1m") == {"1m": "@1m"}
+    assert collected(tmp_path, "1d", "1m", "1h") == {"1d": "@1d", "1m": "@1m", "1h": ""}
+    found = {key: (record.timeframe, record.metrics.runs) for key, record in read_records(tmp_path).items()}
+    assert found == {f"{NAME}/A/B": ("1h", 3), f"{NAME}/A/B@1m": (None, 3), f"{NAME}/A/B@1d": (None, 1)}
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_that_nobody_watches_has_the_keys_of_the_records(tmp_path: Path) -> None:
+    """And writes none; records that cannot be read are no reason not to collect."""
+    collected(tmp_path, "1h")
+    before = (tmp_path / ".dccd" / "metrics.json").read_bytes()
+    assert [result.key for result in run_once(keyed(tmp_path, "1m", "1h"))] == [f"{NAME}/A/B@1m", f"{NAME}/A/B"]
+    assert (tmp_path / ".dccd" / "metrics.json").read_bytes() == before
+    (tmp_path / ".dccd" / "metrics.json").write_text("damage")
+    assert [result.key for result in run_once(keyed(tmp_path, "1m", "1h"))] == [f"{NAME}/A/B", f"{NAME}/A/B@1h"]
+
+
+def test_of_two_processes_with_other_orders_the_first_has_its_way(tmp_path: Path) -> None:
+    """Though both began when there was no record; which limit counts for a job follows its key."""
+    one, other = (keyed(tmp_path, *order) for order in (("1h", "1m"), ("1m", "1h")))
+    other = other.model_copy(update={"histo_jobs": (own(timeframe="1m"), _patient("1h"))})
+    with HealthMonitor.from_config(one) as first, HealthMonitor.from_config(other) as second:
+        keys = [
+            {job.timeframe: key for key, job, _ in each.claim(config.histo_jobs)}
+            for each, config in ((first, one), (second, other))
+        ]
+        assert keys[0] == keys[1] == {"1h": f"{NAME}/A/B", "1m": f"{NAME}/A/B@1m"}
+        for _ in range(5):
+            second.record_failure(NAME, "A/B", error="E: x")
+            second.record_failure(NAME, "A/B", error="E: x", timeframe="1m")
+        records = second.records
+    assert {key: len(record.incidents) for key, record in records.items()} == {f"{NAME}/A/B": 0, f"{NAME}/A/B@1m": 1}
+
+
+def _patient(timeframe: str) -> HistoJob:
+    return HistoJob(exchange=NAME, pairs=("A/B",), timeframe=timeframe, max_consecutive_errors=9)
+
+
+def test_a_record_forgotten_while_its_job_goes_on_is_reserved_again(tmp_path: Path) -> None:
+    """By the next outcome, so that the next start gives its key to no other timeframe."""
+    config = keyed(tmp_path, "1h", "1m")
+    with HealthMonitor.from_config(config) as health:
+        health.claim(config.histo_jobs)
+        health._store.update({f"{NAME}/A/B": lambda _: None})
+        health.record_failure(NAME, "A/B", error="E: x")
+    with HealthMonitor.from_config(config) as health:  # nor need anybody claim a key
+        health.record_success(NAME, "A/B", 1)
+    assert read_records(tmp_path)[f"{NAME}/A/B"].timeframe == "1h"
+
+
+def test_a_key_that_is_reserved_is_no_record_yet(tmp_path: Path) -> None:
+    """A job that has not run has no metrics, and one that is configured no more is not shown."""
+    with HealthMonitor.from_config(keyed(tmp_path, "1h")) as health:
+        health.claim(keyed(tmp_path, "1h").histo_jobs)
+        assert health.get_metrics() == read_metrics(tmp_path) == {}
+    assert set(read_records(tmp_path)) == {f"{NAME}/A/B"}
+    assert [job.key for job in read_overview(keyed(tmp_path, "1h"), 0.0).jobs] == [f"{NAME}/A/B"]
+    assert read_overview(keyed(tmp_path), 0.0).jobs == ()
 
 
 def test_nobody_need_watch(tmp_path: Path, source: Flat) -> None:

@@ -1,6 +1,7 @@
 """The daemon from its first line to its last."""
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,6 +112,31 @@ def test_a_configuration_that_is_wrong_is_refused_line_by_line(
         f"the changed configuration is refused, the old one stays: {line}"
         for line in ("first problem", "second problem")
     ]
+
+
+@pytest.mark.parametrize("error", [RecursionError("too deep"), MemoryError(), ZeroDivisionError("a fault of ours")])
+def test_a_configuration_that_cannot_be_read_at_all_is_refused(
+    tmp_path: Path, orders: Orders, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """In one line, whatever went wrong; the daemon goes on with the one it has."""
+
+    def broken() -> CollectorConfig:
+        raise error
+
+    assert serve(config(tmp_path), orders, once(orders, broken))
+    (line,) = messages(caplog, logging.ERROR)
+    assert line.startswith(f"the changed configuration is refused, the old one stays: {type(error).__name__}")
+
+
+def test_a_missing_extra_is_told_at_the_start_and_no_more(
+    tmp_path: Path, orders: Orders, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the first alert it would be too late."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    orders.stop()
+    assert serve(config(tmp_path, apprise_urls=["tgram://s3cret/1"]), orders, refuse)
+    (line,) = messages(caplog, logging.WARNING)
+    assert line.startswith("alerts.apprise_urls: the extra apprise is not installed")
 
 
 def test_the_data_cannot_move_while_the_daemon_runs(

@@ -4,19 +4,18 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dccd.disk import files
+from dccd.disk import file_lock, files, is_locked
 from dccd.testing import ManualClock
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
     """The signature is that of the new file."""
     path = tmp_path / "a.json"
-    path.write_text("old")
-    path.chmod(0o644)
     signature = files.replace(path, b"new")
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -169,3 +168,88 @@ def test_a_content_may_be_written_and_not_published(tmp_path: Path) -> None:
     assert not replacement.is_published()
     assert replacement.publish() == files.signature(path)
     assert replacement.is_published()
+
+
+as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change owners")
+OTHER = 12345
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    """Somebody chose who may read it."""
+    path = tmp_path / "a.json"
+    path.touch()
+    path.chmod(0o640)
+    files.replace(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def write_new(path: Path) -> None:
+    """Write a file."""
+    path.write_text("new")
+
+
+@as_root
+def test_root_keeps_owners_and_makes_files_for_the_owner_of_the_directory(tmp_path: Path) -> None:
+    """A command that is run with sudo leaves nothing that the program of another user cannot write."""
+    old, new, lock, written = (tmp_path / name for name in ("old", "new", "a.lock", "data"))
+    old.touch()
+    os.chown(old, OTHER + 1, OTHER)
+    os.chown(tmp_path, OTHER, OTHER)
+    files.replace(old, b"new")
+    files.replace(new, b"new")
+    files.replace_with(written, write_new)
+    with file_lock(lock, 0):
+        pass
+    assert (old.stat().st_uid, old.stat().st_gid) == (OTHER + 1, OTHER)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (new, lock, written)} == {(OTHER, OTHER)}
+
+
+@as_root
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: files.replace(path, b"new"),
+        files.read,
+        lambda path: file_lock(path, 0).__enter__(),
+        is_locked,
+        lambda path: files.set_aside(path, "corrupt", 0.0),
+    ],
+    ids=["replace", "read", "lock", "is_locked", "set_aside"],
+)
+def test_a_link_of_another_user_is_refused_in_one_line(tmp_path: Path, use: Callable[[Path], object]) -> None:
+    """Who could have a file of this user read, written or made; the user's own link is followed."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    os.chown(link, OTHER, OTHER, follow_symlinks=False)
+    with pytest.raises(PermissionError) as caught:
+        use(link)
+    assert files.describe(caught.value) == "another user made it a symbolic link: remove it"
+    assert target.read_text() == "old"
+    os.chown(link, 0, 0, follow_symlinks=False)
+    use(link)
+
+
+def test_a_stray_file_of_the_future_goes(tmp_path: Path) -> None:
+    """The clock was set back: it is as old as any."""
+    stray = tmp_path / ".a.1-2.tmp"
+    stray.touch()
+    os.utime(stray, (10_000.0, 10_000.0))
+    files.remove_old_strays(tmp_path, 10_000.0)
+    assert stray.exists()
+    files.remove_old_strays(tmp_path, 1.0)
+    assert not stray.exists()
+
+
+def test_a_name_without_a_directory_is_one_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a user exports to a file beside them, root too."""
+    monkeypatch.chdir(tmp_path)
+    files.replace(Path("beside.txt"), b"text")
+
+    def make(temporary: Path) -> None:
+        temporary.write_bytes(b"made")
+
+    files.replace_with(Path("made.txt"), make, fsync=False)
+    assert [(tmp_path / name).read_bytes() for name in ("beside.txt", "made.txt")] == [b"text", b"made"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dccd._compat import override
+from dccd.disk import files
 from dccd.disk.locks import file_lock, is_locked
 from dccd.disk.system import System
 
@@ -125,3 +126,21 @@ def test_a_lock_that_is_given_back_twice_is_nobody_elses(tmp_path: Path) -> None
         assert is_locked(tmp_path / "b.lock")
     second.release()
     assert not is_locked(tmp_path / "b.lock")
+
+
+class Lockless(System):
+    """A network file system whose lock server is away."""
+
+    @override
+    def lock(self, descriptor: int) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def test_a_file_system_without_a_lock_server_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """In place of a wait for a lock that nobody holds."""
+    with (
+        pytest.raises(OSError, match=os.strerror(errno.ENOLCK)) as caught,
+        file_lock(tmp_path / "a.lock", 0, system=Lockless()),
+    ):
+        pytest.fail("it is locked")
+    assert "mount it with a lock server" in files.describe(caught.value)

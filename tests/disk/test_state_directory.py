@@ -1,6 +1,7 @@
 """The directory beside the data, and the number of its format."""
 
 import errno
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -124,3 +125,51 @@ def test_a_path_that_cannot_be_a_directory_is_refused(tmp_path: Path, name: str,
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=says):
         open_state_directory(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no modes")
+@pytest.mark.parametrize("mask", [0o000, 0o077, 0o777], ids=oct)
+def test_only_its_owner_may_enter_what_is_made(tmp_path: Path, mask: int) -> None:
+    """Whatever the umask; one that exists keeps its mode."""
+    before = os.umask(mask)
+    try:
+        directory = make_directory(tmp_path / ".dccd", private=True)
+    finally:
+        os.umask(before)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    directory.chmod(0o750)
+    open_state_directory(tmp_path)
+    assert directory.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_directory_that_must_exist_is_not_made(tmp_path: Path) -> None:
+    """Its disk is not mounted yet; nothing is made in its place, neither by a monitor nor for candles."""
+    storage = StorageConfig(local_path=tmp_path / "data", must_exist=True)
+    for opener in (
+        partial(open_state_directory, storage.local_path, must_exist=True),
+        partial(HealthMonitor.from_config, CollectorConfig(storage=storage)),
+        partial(CandleStore, storage.local_path, must_exist=True),
+    ):
+        with pytest.raises(StorageError, match="does not exist: mount its disk"):
+            opener()
+    assert contents(tmp_path) == {}
+    open_state_directory(storage.local_path)
+    assert open_state_directory(storage.local_path, must_exist=True) == storage.local_path / ".dccd"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change owners")
+@pytest.mark.parametrize("name", [".dccd", ".dccd/dccd.log", ".dccd/metrics.json", ".dccd/metrics.json.lock"])
+def test_a_monitor_refuses_a_link_that_another_user_planted(tmp_path: Path, name: str) -> None:
+    """In one line; what it points to stays as it is."""
+    data, target = tmp_path / "data", tmp_path / "target"
+    data.mkdir()
+    target.mkdir() if name == ".dccd" else target.write_text("{}")
+    link = data / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(target)
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(StorageError, match="another user made it a symbolic link: remove it") as caught:
+        HealthMonitor(data, AlertConfig())
+    assert "\n" not in str(caught.value)
+    assert contents(target) == {}
+    assert target.is_dir() or target.read_text() == "{}"

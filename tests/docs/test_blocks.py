@@ -19,11 +19,12 @@ from dccd.cli.alerts import set_silence
 from dccd.cli.board import as_text, board
 from dccd.daemon import CollectorConfig, HealthMonitor, run_once
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
 from dccd.daemon.logs import TextFormatter
 from dccd.daemon.records.model import Incident, JobMetrics, JobRecord, Notice, Presence
+from dccd.daemon.records.notices import Item
 from dccd.daemon.state.presence import Claim
 from dccd.daemon.state.silences import AlertState, Silence, read_alert_state
 from dccd.daemon.status.assess import Configured, see
@@ -185,7 +186,7 @@ def test_alerts_json_is_read_so(tmp_path: Path) -> None:
     """A silence and a destination that is gone."""
     (tmp_path / ".dccd").mkdir()
     (tmp_path / ".dccd" / "alerts.json").write_text(shown("files.rst", "{"), encoding="utf-8")
-    silences = {"kraken/BTC/USD": Silence(1795485329.5, "maintenance")}
+    silences = {"kraken/BTC/USD": Silence(1795485329.5, "maintenance", 1795478129.5)}
     assert read_alert_state(tmp_path) == AlertState(silences, {"f0245beee669": "HTTP 410 Gone"})
 
 

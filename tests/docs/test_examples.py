@@ -13,6 +13,7 @@ from dccd.candles import check_exchange
 from dccd.cli.app import app
 from dccd.cli.demo import play
 from dccd.daemon.config import load_config
+from dccd.daemon.records import keys
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "docs" / "source"
@@ -65,7 +66,7 @@ def test_environment_variables_alone_are_a_configuration(monkeypatch: pytest.Mon
         name, _, value = setting.partition("=")
         monkeypatch.setenv(name, value)
     config = load_config()
-    assert [key for key, _, _ in config.jobs_by_key()] == ["kraken/BTC/USD", "kraken/ETH/USD"]
+    assert [key for key, _, _ in keys(config.histo_jobs, {})] == ["kraken/BTC/USD", "kraken/ETH/USD"]
     assert config.alerts.webhook_url
     assert config.storage.local_path == Path("/data")
     for job in config.histo_jobs:

@@ -17,12 +17,12 @@ import dccd.testing
 import dccd.units
 from dccd.cli import EX_BUSY, EX_CONFIG, EX_FAILED
 from dccd.cli.app import app
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.config.describe import settings
-from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, Notice
+from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, Kind, Notice
+from dccd.daemon.records.notices import Item
 from dccd.daemon.status.view import (
-    INCIDENT_KINDS,
     DaemonState,
     DaemonView,
     DestinationView,
@@ -94,7 +94,7 @@ def test_the_runbook_tells_of_every_notice() -> None:
     text = (SOURCE / "runbook.rst").read_text(encoding="utf-8")
     told = re.findall(r"^``(\[.*)``\n-+$", text, re.MULTILINE)
     beginnings: list[tuple[Event, str]] = [
-        *(("firing", kind) for kind in INCIDENT_KINDS),
+        *(("firing", kind) for kind in Kind),
         ("repeat", "failing"),
         ("resolved", "failing"),
         ("firing", "test"),

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from dccd.errors import SourceUnavailableError
-from dccd.exchanges.client import CcxtClient
-from dccd.exchanges.retries import Retries
+from dccd.exchanges.client import CcxtClient, Retries
 from dccd.testing import LoopbackExchange, ManualClock
 
 
@@ -22,7 +21,7 @@ def exchange() -> Iterator[LoopbackExchange]:
 def client(exchange: LoopbackExchange) -> Iterator[CcxtClient]:
     """A client that tries once."""
     clock = ManualClock()
-    retries = Retries(clock, threading.Event(), attempts=1)
+    retries = Retries(attempts=1)
     client = CcxtClient("binance", retries=retries, base_url=exchange.url, clock=clock)
     yield client
     client.close()

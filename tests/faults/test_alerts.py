@@ -28,7 +28,7 @@ PAIRS = ("A/B", "C/D", "E/F", "G/H")
 NURSERY = """
 import os, random, sys, threading
 
-from dccd.daemon.alerts import courier
+from dccd.daemon.alerts import delivery
 from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
 
@@ -139,9 +139,10 @@ user = logging.StreamHandler(sys.stdout)
 user.setFormatter(logging.Formatter("%(name)s %(message)s"))
 logging.basicConfig(handlers=[user], level=logging.DEBUG)
 
-from dccd.daemon.alerts.courier import Courier
+from dccd.daemon.alerts.delivery import Delivery
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
+from dccd.daemon.records.notices import Item
 from dccd.daemon.alerts.sending import NotSentError
 from dccd.daemon.config import AlertConfig, CollectorConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor
@@ -167,17 +168,18 @@ with HealthMonitor.from_config(config) as monitor:
             logging.getLogger("mine").debug("not ours")
             monitor.record_failure("kraken", "BTC/USD")
         monitor.record_failure("kraken", "BTC/USD", error=error)
-    courier = Courier("host-1", None, SYSTEM_CLOCK, None)
-    courier.sender.hurry(SYSTEM_CLOCK.monotonic() + 0.5)
+    destination = Destination(url, form)
+    delivery = Delivery([destination.id], "host-1", None, SYSTEM_CLOCK, None)
     message = Message("msg_1", (Item("a", (Notice("i", 1, "firing", 0.0, "failing", 0.0),)),))
-    for act in (lambda: courier.send(Destination(url, form), message), lambda: courier.beat(url)):
+    for act in (lambda: delivery.send(destination, message), lambda: delivery.beat(destination.id, url)):
         try:
-            act()
+            with delivery.deadline.brought_forward(SYSTEM_CLOCK.monotonic() + 0.5):
+                act()
         except NotSentError as error:
             logging.getLogger("mine").exception("not sent")
             traceback.print_exception(error, chain=True)
             print(repr(error), error, error.__cause__, vars(error))
-    courier.close()
+    delivery.close()
 print("end of the scene")
 """
 

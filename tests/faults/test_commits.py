@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -193,6 +194,53 @@ def test_a_signal_handler_may_raise_at_any_call(directory: Path, system: Faulty,
         assert rows(place) == 3, name
         assert store.flush(), name
         assert MetricsStore(place).update({"a": add})["a"].metrics.rows_collected == 4, name
+
+
+class Meeting(Faulty):
+    """The system, on which a write waits for another caller and is interrupted then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queued = threading.Event()
+
+    @override
+    def _call(self, name: str, real: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        if name == "fsync" and self.fault is not None:
+            fault, self.fault = self.fault, None
+            assert self.queued.wait(30)
+            raise fault
+        return real(*arguments, **keywords)
+
+
+@pytest.mark.parametrize("when", ["before", "in"])
+def test_who_waits_for_a_committer_that_is_interrupted_gets_its_own_commit(directory: Path, when: str) -> None:
+    """Whether its change was in that commit or not: what has returned is on the disk."""
+    system = Meeting()
+    store, there = MetricsStore(directory, system=system), list[int]()
+
+    def work() -> None:
+        store.update({"a": add})
+        there.append(rows(directory))
+
+    def last(record: JobRecord) -> JobRecord:
+        # The other caller comes now: late for this commit, and waits for the next.
+        thread.start()
+        while not store._queue:
+            pass
+        if when == "in":
+            batch = store._queue[:]
+            store._pending.tickets += batch
+            store._taken += batch
+            del store._queue[:]
+        system.queued.set()
+        return add(record)
+
+    thread = threading.Thread(target=work)
+    system.fault = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        store.update({"b": last})
+    thread.join(30)
+    assert there == [1]
 
 
 def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(directory: Path) -> None:

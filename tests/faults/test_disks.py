@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from dccd.candles import CandleStore, Series
 from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
+from dccd.daemon.records import Presence
+from dccd.daemon.state import Claim, change_alert_state
+from dccd.disk import STATE_DIRECTORY
+from dccd.errors import StorageError
 
 KEY = "kraken/BTC/USD"
 
@@ -139,3 +144,50 @@ def test_a_disk_that_is_unmounted_gets_its_records_when_it_is_back(disk: Disk, b
         monitor.record_success("kraken", "BTC/USD", 1)
         assert fault_of(monitor) == "none"
     assert read_metrics(disk.real)[KEY].rows_collected == 4
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    """Return the files below a directory."""
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_written_below_a_disk_that_is_unmounted(disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither candles nor the log, silences, or what the daemon reports; all go on when it is back."""
+    series, now = Series("kraken", "BTC/USD", "1h"), 1_700_000_000.0
+    candle = (0, 1.0, 2.0, 0.5, 1.5, 10.0)
+    (disk.real / "filler").mkdir()
+    disk.unmount()
+    (disk.place / STATE_DIRECTORY).mkdir()
+    disk.mount()
+    (disk.place / STATE_DIRECTORY).mkdir()
+    with HealthMonitor(disk.place, AlertConfig()) as monitor, Claim(disk.place) as claim:
+        store = CandleStore(disk.place)
+        store.write(series, [candle])
+        disk.unmount()
+        logging.getLogger("a").warning("away")
+        with pytest.raises(StorageError, match="another disk is in its place"):
+            store.write(series, [candle])
+        with pytest.raises(StorageError, match="another disk is in its place"):
+            CandleStore(disk.place).write(series, [candle])
+        with pytest.raises(StorageError, match="another disk is in its place"):
+            change_alert_state(disk.place, lambda state: state, now)
+        claim.report(Presence(1, "1", now, now, "running"))
+        assert claim.is_held()
+        monitor.record_success("kraken", "BTC/USD", 1)
+        assert contents(disk.place) == {}
+        disk.mount()
+        assert store.write(series, [candle]) == 0
+        change_alert_state(disk.place, lambda state: state, now)
+        logging.getLogger("a").warning("back")
+        assert monitor.flush()
+    assert "cannot be written, another disk is in its place" in capsys.readouterr().err
+    assert "back" in (disk.place / STATE_DIRECTORY / "dccd.log").read_text()
+
+
+def test_candles_may_be_written_where_their_directory_was_removed(tmp_path: Path) -> None:
+    """On the same disk it is their place."""
+    series, candle = Series("kraken", "BTC/USD", "1h"), (0, 1.0, 2.0, 0.5, 1.5, 10.0)
+    store = CandleStore(tmp_path / "data")
+    for _ in range(2):
+        assert store.write(series, [candle]) == 1
+        shutil.rmtree(tmp_path / "data")

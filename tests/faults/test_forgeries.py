@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.daemon.records.typed import records_as_json
 
 from dccd.daemon.config import AlertConfig, CollectorConfig, LogConfig, StorageConfig
 from dccd.daemon.health import HealthMonitor, read_metrics
@@ -29,34 +30,8 @@ odd: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-metrics = ["last_run_at", "last_success_at", "rows_collected", "errors_count", "last_error", "runs", "newest_at"]
-incidents = st.fixed_dictionaries(
-    {"id": texts, "kind": st.sampled_from(["failing", "stale", "overrun", "old data", "of a newer version"])},
-    optional={"since": numbers, "failures": numbers, "notices": numbers, "noticed_at": numbers, "x": odd},
-)
-expectations = st.fixed_dictionaries(
-    {"every": numbers, "grace": numbers, "since": numbers}, optional={"max_age": numbers, "scheduled": odd}
-)
-notices = st.fixed_dictionaries(
-    {
-        "incident": texts,
-        "number": numbers,
-        "event": st.sampled_from(["firing", "repeat", "resolved", "sung"]),
-        "at": numbers,
-        "kind": texts,
-        "since": numbers,
-    },
-    optional={"messages": st.dictionaries(texts, texts), "told": odd, "tries": odd, "next_try_at": odd, "x": odd},
-)
-records = st.fixed_dictionaries(
-    {},
-    optional={
-        **dict.fromkeys(metrics, numbers | odd),
-        "incidents": st.lists(incidents, max_size=2) | odd,
-        "owed": st.lists(notices, max_size=2) | odd,
-        "expected": expectations | odd,
-        "of a newer version": odd,
-    },
+records = st.tuples(records_as_json(odd), st.dictionaries(st.just("of a newer version"), odd)).map(
+    lambda parts: parts[0] | parts[1]
 )
 plain = st.fixed_dictionaries(
     {name: st.integers(0, 2**40) for name in ("last_run_at", "rows_collected", "errors_count")},

@@ -122,6 +122,35 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("fork"), begin) as pool:
     list(pool.map(work, range(4)))
 """
 
+# A child that is killed sends nothing, and the parent records nothing.
+KILLED = """
+if os.fork() == 0:
+    monitor._engine._worker.stop(1)
+    monitor.record_failure("child", "C/D", error="E: x")
+    os.kill(os.getpid(), 9)
+os.wait()
+sys.stdin.close()
+print("waiting", flush=True)
+time.sleep(60)
+"""
+
+# A child that ends tells what it owes, though nobody closed what it got from its parent.
+HANDED = """
+monitor.close()
+
+def child(monitor):
+    monitor.record_failure("child", "C/D", error="E: x")
+
+if __name__ == "__main__":
+    monitor = HealthMonitor.from_config(config)
+    monitor._engine._worker.stop(1)
+    process = multiprocessing.get_context(METHOD).Process(target=child, args=(monitor,))
+    process.start()
+    process.join(60)
+    print(process.exitcode, flush=True)
+    os._exit(0)
+"""
+
 # The parent dies with the lock, and what it forked lives on.
 ORPHAN = """
 from dccd.disk import files, file_lock
@@ -201,6 +230,36 @@ def test_a_worker_of_a_process_pool_tells_at_its_end_what_it_owes(tmp_path: Path
         told = [job["job"] for message in receiver.messages for job in message.json["data"]["jobs"]]
     assert sorted(told) == [f"pool/P/{number}" for number in range(4)]
     assert all(record.owed == () for record in read_records(tmp_path).values())
+
+
+def test_the_parent_tells_what_a_child_left_that_was_killed(tmp_path: Path) -> None:
+    """Though it records nothing itself: it looks every few seconds once it has forked."""
+    with WebhookReceiver() as receiver:
+        command = [sys.executable, "-W", "ignore", "-c", BEGIN + KILLED]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdin is not None
+            parent.stdin.write(f"{tmp_path} {receiver.url} 0")
+            parent.stdin.close()
+            try:
+                assert receiver.wait_for(1, timeout=30)
+            finally:
+                parent.kill()
+    assert [job["job"] for job in receiver.messages[0].json["data"]["jobs"]] == ["child/C/D"]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_monitor_may_be_handed_to_a_child(tmp_path: Path, method: str) -> None:
+    """However it is started: what it records is kept, and told before it ends."""
+    script = tmp_path / "script.py"
+    begin = BEGIN.replace("sys.stdin.read().split()", "sys.argv[1:]")
+    script.write_text(f"METHOD = {method!r}\n{begin}{HANDED}")
+    data = tmp_path / "data"
+    with WebhookReceiver() as receiver:
+        command = [sys.executable, "-W", "ignore", str(script), str(data), receiver.url, "0"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.stdout.strip(), done.stderr) == ("0", "")
+        assert [job["job"] for message in receiver.messages for job in message.json["data"]["jobs"]] == ["child/C/D"]
+    assert read_records(data)["child/C/D"].owed == ()
 
 
 def test_a_child_does_not_keep_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:

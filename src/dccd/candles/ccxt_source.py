@@ -82,8 +82,10 @@ class CcxtSource:
     ) -> None:
         self._clock = clock
         self._stop = stop or threading.Event()
-        retries = Retries(clock, self._stop, attempts, budget)
-        self._client = CcxtClient(exchange, retries=retries, base_url=base_url, clock=clock, timeout=timeout)
+        retries = Retries(attempts, budget)
+        self._client = CcxtClient(
+            exchange, retries=retries, base_url=base_url, clock=clock, timeout=timeout, stop=self._stop
+        )
         self._loading = threading.Lock()
         self._kinds: set[str] = set()
         self._loaded_at = 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.disk import check_format, file_lock, files
+from dccd.disk import MountedDirectory, check_format, file_lock, files, mounted_directory
 from dccd.errors import StorageError
 from dccd.lake import Candle, Gap, Series, layout, parquet
 
@@ -40,6 +40,8 @@ class CandleStore:
         Whether a write waits until its candles are on the disk, default true.
     read_only : bool, optional
         Whether to change nothing on the disk: a damaged file raises `StorageError` then.
+    must_exist : bool, optional
+        Whether to refuse a directory without a ``.dccd`` in it, as one on a disk that is not mounted yet.
     clock : Clock, optional
         Time, for the names of damaged files.
 
@@ -48,7 +50,7 @@ class CandleStore:
     MissingExtraError
         If pyarrow is not installed.
     StorageError
-        If a newer dccd wrote the directory.
+        If a newer dccd wrote the directory, or it must exist and does not.
 
     Examples
     --------
@@ -66,11 +68,18 @@ class CandleStore:
     """
 
     def __init__(
-        self, local_path: str | Path, *, fsync: bool = True, read_only: bool = False, clock: Clock = SYSTEM_CLOCK
+        self,
+        local_path: str | Path,
+        *,
+        fsync: bool = True,
+        read_only: bool = False,
+        must_exist: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         parquet.require_pyarrow()
         self._root = Path(local_path)
-        check_format(self._root)
+        check_format(self._root, must_exist=must_exist)
+        self._mounted: MountedDirectory | None = None
         self._fsync = fsync
         self._read_only = read_only
         self._clock = clock
@@ -239,7 +248,9 @@ class CandleStore:
 
     @contextmanager
     def _locked(self, directory: Path) -> Iterator[None]:
+        self._check_root()
         directory.mkdir(parents=True, exist_ok=True)
+        self._mounted = self._mounted or mounted_directory(self._root)
         with file_lock(directory / ".lock", _LOCK_TIMEOUT_SECONDS):
             with self._sweeping:
                 first = directory not in self._swept
@@ -247,6 +258,19 @@ class CandleStore:
             if first:
                 files.remove_old_strays(directory, self._clock.time())
             yield
+
+    def _check_root(self) -> None:
+        """Raise `OSError` if the directory of the store is not the one that it first wrote to, or that a monitor has.
+
+        Else what was stored would be fetched again from the start, and fill the disk below the one that is away.
+        """
+        if self._mounted is None and self._root.exists():
+            self._mounted = mounted_directory(self._root)
+        if self._mounted is not None:
+            try:
+                self._mounted.check()
+            except FileNotFoundError:
+                self._mounted.restore()
 
     def _set_aside(self, path: Path) -> None:
         """Rename a damaged file, unless a writer has replaced it; raise `StorageError` if the store is read-only."""

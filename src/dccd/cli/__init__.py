@@ -1,8 +1,10 @@
 """The command ``dccd``, which parses and prints; the packages below do the work."""
 
+import io
 import sys
 
 from dccd.errors import AlreadyRunningError, ConfigError, DccdError
+from dccd.printable import printable
 from dccd.redact import redact
 
 __all__ = ["main"]
@@ -20,6 +22,9 @@ def main() -> None:
     """
     from dccd.cli.app import app  # noqa: PLC0415 - typer, only for those who run the command
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than a name has
     try:
         app(prog_name="dccd")
     except ConfigError as error:
@@ -35,5 +40,5 @@ def main() -> None:
 
 def _say(error: DccdError, code: int) -> int:
     for line in str(error).splitlines():
-        sys.stderr.write(f"dccd: {redact(line)}\n")
+        sys.stderr.write(f"dccd: {printable(redact(line))}\n")
     return code

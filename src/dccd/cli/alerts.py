@@ -1,7 +1,7 @@
 """Commands about alerts: send a test, silence a job, forget one."""
 
+import os
 import socket
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon import sanitize
 from dccd.daemon.alerts import Item, Message, alerts_line, destinations_of
 from dccd.daemon.records import Notice
 from dccd.daemon.state import (
@@ -20,6 +21,7 @@ from dccd.daemon.state import (
     read_records,
 )
 from dccd.errors import DccdError, StorageError
+from dccd.printable import printable
 from dccd.redact import hide_secrets
 from dccd.units import format_duration
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
 
 _MAX_SILENCE_SECONDS: Final = 366 * 86_400
+_MAX_REASON_LENGTH: Final = 200
 
 T = TypeVar("T")
 
@@ -36,27 +39,28 @@ def send_tests(config: "CollectorConfig", say: Callable[[str], None]) -> bool:
 
     A destination that was marked as gone is used again once a test reaches it.
     """
-    from dccd.daemon.alerts import Courier, NotSentError  # noqa: PLC0415 - loads requests
+    from dccd.daemon.alerts import Delivery, NotSentError  # noqa: PLC0415 - loads requests
 
     alerts, now = config.alerts, SYSTEM_CLOCK.time()
     notice = Notice("test", 1, "firing", now, "test", now)
-    message = Message(f"msg_{uuid.uuid4().hex}", (Item("TEST/ALERT", (notice,)),))
-    courier = Courier(alerts.source or socket.gethostname(), alerts.webhook_secret, SYSTEM_CLOCK, None)
+    message = Message(f"msg_{os.urandom(16).hex()}", (Item("TEST/ALERT", (notice,)),))
     found, failed = destinations_of(alerts), 0
+    names, source = [destination.id for destination in found], alerts.source or socket.gethostname()
+    delivery = Delivery(names, source, alerts.webhook_secret, SYSTEM_CLOCK, None)
     if not found:
         say(alerts_line(alerts))
         return False
     with hide_secrets(*alerts.secrets):
         for destination in found:
             try:
-                courier.send(destination, message)
+                delivery.send(destination, message)
             except NotSentError as error:
                 failed += 1
                 say(f"{destination.service} ({destination.masked}): not delivered: {error}")
             else:
                 say(f"{destination.service} ({destination.masked}): delivered")
                 _use_again(config.storage.local_path, destination.id, now)
-    courier.close()
+    delivery.close()
     return not failed
 
 
@@ -75,9 +79,9 @@ def set_silence(local_path: Path, key: str, duration: str, reason: str) -> str:
     if not 0 < seconds <= _MAX_SILENCE_SECONDS:
         msg = "--for: should be more than 0 s and at most a year (30m, 2h, 1d)"
         raise DccdError(msg)
-    _require(local_path, key)
     now = SYSTEM_CLOCK.time()
-    new = {key: Silence(now + seconds, reason)}
+    silence = Silence(now + seconds, sanitize.one_line(reason, _MAX_REASON_LENGTH), now)
+    new = {_recorded(local_path, key): silence}
     change_alert_state(local_path, lambda state: replace(state, silences={**state.silences, **new}), now)
     return f"{key} is silenced for {format_duration(seconds)}; its failures are still counted"
 
@@ -97,7 +101,7 @@ def list_silences(local_path: Path) -> str:
     now = SYSTEM_CLOCK.time()
     silences = read_alert_state(local_path).silent(now)
     lines = [
-        f"{key}  for another {format_duration(item.until - now)}{f'  {item.reason}' if item.reason else ''}"
+        printable(f"{key}  for another {format_duration(item.until - now)}{f'  {item.reason}' if item.reason else ''}")
         for key, item in sorted(silences.items())
     ]
     return "\n".join(lines) or "no job is silenced"
@@ -105,9 +109,9 @@ def list_silences(local_path: Path) -> str:
 
 def drop_record(local_path: Path, key: str) -> str:
     """Delete the record of a job; a record that the disk keeps is an error."""
-    _require(local_path, key)
+    recorded = _recorded(local_path, key)
     store = open_store(local_path)
-    store.update({key: lambda _: None})
+    store.update({recorded: lambda _: None})
     close_store(store)
     if store.fault is not None:  # a change kept in memory is lost with this process
         msg = f"{key} was not forgotten: {store.fault}"
@@ -115,9 +119,14 @@ def drop_record(local_path: Path, key: str) -> str:
     return f"{key} is forgotten; its candles stay"
 
 
-def _require(local_path: Path, key: str) -> None:
+def _recorded(local_path: Path, key: str) -> str:
+    """Return a key as the records have it, which an older version may have written as its caller did."""
     records = read_records(local_path)
-    if key not in records:
-        known = ", ".join(sorted(records)[:5]) or "none"
-        msg = f"{local_path} has no record of {key!r}; it has: {known}"
-        raise DccdError(msg)
+    if key in records:
+        return key
+    for recorded in records:
+        if sanitize.clean_key(recorded) == key:
+            return recorded
+    known = ", ".join(sorted(records)[:5]) or "none"
+    msg = f"{local_path} has no record of {key!r}; it has: {known}"
+    raise DccdError(msg)

@@ -146,12 +146,16 @@ def metrics(
 def validate(config: ConfigOption = None) -> None:
     """Check the configuration. Prints each setting with its source; uses no network."""
     from dccd.cli.settings import show_settings  # noqa: PLC0415
-    from dccd.cli.setup import require_jobs  # noqa: PLC0415
+    from dccd.cli.setup import require_jobs, require_store  # noqa: PLC0415
     from dccd.daemon.config import trace_config  # noqa: PLC0415
+    from dccd.daemon.process import missing_extras  # noqa: PLC0415
 
     traced = trace_config(config)
     require_jobs(traced.config)
+    require_store(traced.config)
     show_settings(traced, typer.echo)
+    for line in missing_extras(traced.config):
+        typer.echo(f"dccd: warning: {line}", err=True)
 
 
 @app.command()

@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dccd import errors
+from dccd.daemon.records import Kind
 from dccd.daemon.status import PRESENT
+from dccd.printable import printable
 from dccd.units import format_duration
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def _note(job: "JobView", now: float, *, says_missing: bool, in_full: bool) -> s
     parts = [
         f"{each.kind} for {format_duration(now - each.since)}" if in_full else each.kind
         for each in job.incidents
-        if each.kind != "failing"
+        if each.kind != Kind.FAILING
     ]
     if job.errors_count and job.last_error:
         error = " ".join(job.last_error.split())
@@ -178,8 +180,8 @@ def _what(error: str, job: "JobView") -> str:
 
 
 def _clean(text: str) -> str:
-    """Return a text without control characters, which could move the cursor or change colours."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    """Return a text without what could move the cursor, change colours or take no place in a column."""
+    return "".join(sign if sign.isprintable() else "?" for sign in printable(text))
 
 
 def _in_lines(note: str, space: int | None) -> str:

@@ -81,7 +81,8 @@ def _row(series: Series, gap: Gap) -> dict[str, str | int]:
 
 def _fill(config: "CollectorConfig", wanted: dict[Series, list[Gap]], gaps: dict[Series, list[Gap]], warn: Say) -> bool:
     addresses = {job.exchange: job.base_url for job in config.histo_jobs}
-    store = CandleStore(config.storage.local_path, fsync=config.storage.fsync)
+    storage = config.storage
+    store = CandleStore(storage.local_path, fsync=storage.fsync, must_exist=storage.must_exist)
     sources: dict[str, CandleSource] = {}
     answered = True
     try:

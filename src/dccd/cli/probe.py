@@ -6,6 +6,7 @@ from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.exporter import exposition
 from dccd.daemon.status import fault, read_overview
+from dccd.printable import printable
 from dccd.redact import redact
 from dccd.units import format_duration
 
@@ -19,9 +20,9 @@ def healthcheck(config: "CollectorConfig", max_age: str, *, jobs: bool) -> tuple
     overview = read_overview(config, SYSTEM_CLOCK.time())
     wrong = fault(overview, max_age=seconds, persistence=True, jobs=jobs)
     if wrong is not None:
-        return False, " ".join(redact(wrong).split())
+        return False, printable(" ".join(redact(wrong).split()))
     daemon = overview.daemon
-    age = format_duration(overview.at - (daemon.ticked_at or overview.at))
+    age = format_duration(max(0.0, overview.at - (daemon.ticked_at or overview.at)))
     return True, f"{daemon.state}, pid {daemon.pid}, last tick {age} ago, jobs: {len(overview.jobs)}"
 
 

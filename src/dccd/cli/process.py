@@ -43,9 +43,11 @@ def run_daemon(
     configure(config)
     ending = _Ending(orders.stop, lambda: orders.shutdown_timeout, 0)
     on = {signal.SIGTERM: ending.ask, signal.SIGINT: ending.interrupt}
+    at_end: dict[signal.Signals, signal.Handlers] = {}
     if sys.platform != "win32":
         on[signal.SIGHUP] = orders.reload
-    with _signals(on):
+        at_end[signal.SIGHUP] = signal.SIG_IGN  # a reload that comes too late must not end the process
+    with _signals(on, at_end):
         in_time = serve(config, orders, load, configure=configure, wait=wait)
         if not in_time:
             _leave(0)  # the interpreter would wait for a thread that waits for an exchange
@@ -99,8 +101,10 @@ def _exit_in(seconds: float, code: int) -> None:
 
 
 @contextmanager
-def _signals(on: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
-    """Call functions on signals, in a thread of its own.
+def _signals(
+    on: Mapping[signal.Signals, Callable[[], None]], at_end: Mapping[signal.Signals, signal.Handlers] | None = None
+) -> Iterator[None]:
+    """Call functions on signals, in a thread of its own; afterwards the handlers of before count, or those in `at_end`.
 
     A Python handler runs between two instructions of the main thread, so it could wait for a lock that this very thread
     holds, such as that of an event; and it does not run while the main thread is blocked in a system call.
@@ -114,7 +118,7 @@ def _signals(on: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in {**before, **(at_end or {})}.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(woken_before)
         writer.close()

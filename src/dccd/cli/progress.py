@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
+
+from dccd.daemon.status import read_keys
+from dccd.units import format_time
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig
@@ -24,12 +26,14 @@ def progress_bars(stream: TextIO, config: "CollectorConfig") -> Iterator[Progres
 
     state, left = TextColumn("{task.fields[state]}"), TextColumn("left")
     columns = (TextColumn("{task.description}"), BarColumn(), state, TimeRemainingColumn(), left)
-    steps = {key: job.seconds * 1000 for key, job, _ in config.jobs_by_key()}
+    steps: dict[str, int] = {}
     shown: dict[str, tuple[TaskID, int]] = {}
     lock = threading.Lock()
 
     def show(key: str, fetched: int, reached: int, until: int) -> None:
-        state = f"{fetched} candles, up to {datetime.fromtimestamp(reached / 1000, UTC):%Y-%m-%d %H:%M}"
+        state = f"{fetched} candles, up to {format_time(reached / 1000, 'minutes', spoken=True)}"
+        if key not in steps:  # by now the run has its keys
+            steps.update({key: job.seconds * 1000 for key, job, _ in read_keys(config)})
         is_behind = reached + steps[key] < until
         with lock:
             if key not in shown:

@@ -1,10 +1,11 @@
 """Tables that the commands print, as pure functions."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from dccd.printable import printable
 from dccd.redact import redact
+from dccd.units import format_time
 
 if TYPE_CHECKING:
     from dccd.daemon.scheduler import JobResult
@@ -14,7 +15,7 @@ _WIDTH: Final = 240
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int = _WIDTH) -> str:
     """Return rows in aligned columns; a line that is too long is cut."""
-    grid = [list(header), *(list(row) for row in rows)]
+    grid = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in grid) for column in range(len(header))]
     text = ("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in grid)
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text)
@@ -29,10 +30,16 @@ def results_table(results: "Iterable[JobResult]") -> str:
             result.key,
             result.timeframe,
             str(result.rows),
-            "-" if result.newest is None else f"{datetime.fromtimestamp(result.newest / 1000, UTC):%Y-%m-%d %H:%M}",
+            _newest(result.newest),
             str(sum(gap.missing for gap in result.gaps)),
         )
         for result in results
     ]
-    errors = [f"\n{result.key}: {redact(result.error)}" for result in results if result.error]
+    errors = [f"\n{printable(f'{result.key}: {redact(result.error)}')}" for result in results if result.error]
     return "\n".join([table(("RESULT", "JOB", "TIME", "NEW", "NEWEST (UTC)", "MISSING"), rows), *errors])
+
+
+def _newest(milliseconds: int | None) -> str:
+    return (
+        "-" if milliseconds is None else format_time(milliseconds / 1000, "minutes", spoken=True).removesuffix(" UTC")
+    )

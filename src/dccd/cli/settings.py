@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd.daemon.alerts import alerts_line
+from dccd.daemon.status import read_keys
 from dccd.disk import files
 from dccd.errors import ConfigError, DccdError, UnknownSourceError
 from dccd.redact import MASK
@@ -40,7 +41,7 @@ def show_settings(traced: "Traced", say: Callable[[str], None]) -> None:
     for name, value, origin in rows:
         say(f"{name:{widths[0]}}  {value:{min(widths[1], room)}}  {origin}")
     say("")
-    for key, job, _ in config.jobs_by_key():
+    for key, job, _ in read_keys(config):
         say(f"{key}  every {format_duration(job.seconds)}")
     say(f"data: {config.storage.local_path}   {alerts_line(config.alerts)}")
 
@@ -90,9 +91,11 @@ def environment() -> str:
     parts += [(name, "path; not set by default", meaning) for name, meaning in VARIABLES]
     lines = [f"{name}\n{_indented(kind)}\n{_indented(meaning)}" for name, kind, meaning in parts]
     note = (
-        "A list is JSON, or a text with commas. The number in DCCD_HISTO_JOBS__0__ counts the jobs; all of them may be"
+        "A list is JSON, or a text with commas. The number in DCCD_HISTO_JOBS__0__ counts the jobs; all of them may be "
+        "one JSON list in DCCD_HISTO_JOBS instead. A secret may also be in a file that a variable with _FILE at its "
+        "end names: DCCD_ALERTS__WEBHOOK_URL_FILE."
     )
-    return "\n".join([*lines, "", textwrap.fill(f"{note} one JSON list in DCCD_HISTO_JOBS instead.", _WIDTH)])
+    return "\n".join([*lines, "", textwrap.fill(note, _WIDTH)])
 
 
 def _indented(text: str) -> str:
@@ -109,10 +112,10 @@ def initialise(path: Path) -> str:
 
 def migrate_file(source: Path, output: Path) -> Iterator[str]:
     """Convert a configuration of dccd 2.x into a new file and yield lines on what was left out."""
-    from dccd.daemon.config import migrate, unreadable  # noqa: PLC0415
+    from dccd.daemon.config import migrate, read_text, unreadable  # noqa: PLC0415
 
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = read_text(source)
     except UnicodeDecodeError:
         msg = f"{source}: is not UTF-8"
         raise ConfigError(msg) from None

@@ -29,6 +29,7 @@ def settings_with_jobs(path: Path | None) -> "CollectorConfig":
 
     settings = load_config(path)
     require_jobs(settings)
+    require_store(settings)
     for name in dict.fromkeys(job.exchange for job in settings.histo_jobs):
         with suppress(UnknownSourceError):  # only its own jobs fail
             check_exchange(name)
@@ -43,6 +44,13 @@ def require_jobs(settings: "CollectorConfig") -> None:
             'or set DCCD_HISTO_JOBS=\'[{"exchange": "kraken", "pairs": ["BTC/USD"]}]\''
         )
         raise ConfigError(msg)
+
+
+def require_store(settings: "CollectorConfig") -> None:
+    """Raise `MissingExtraError` if candles cannot be stored, as pyarrow is not installed."""
+    from dccd.candles import Coverage  # noqa: PLC0415 - loads pyarrow
+
+    Coverage(settings.storage.local_path)
 
 
 def configure_logging(settings: "CollectorConfig", stream: "TextIO", level: int) -> None:

@@ -14,6 +14,7 @@ from dccd.cli.options import seconds_of
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.status import read_overview, to_json
 from dccd.errors import DccdError, StorageError
+from dccd.printable import printable
 from dccd.redact import redact
 from dccd.units import format_duration
 
@@ -71,7 +72,7 @@ def _watch_terminal(
             try:
                 body: Group | Text = board(read_overview(config, now), console.width, console.height - 1)
             except StorageError as error:
-                body = Text(redact(str(error)), "bold red")
+                body = Text(printable(redact(str(error))), "bold red")
             live.update(Group(head, body), refresh=True)
             clock.wait(ended, seconds)
 
@@ -80,7 +81,7 @@ def _picture(config: "CollectorConfig", now: float, width: int | None, *, as_jso
     try:
         overview = read_overview(config, now)
     except StorageError as error:
-        return json.dumps({"at": now, "error": redact(str(error))}) if as_json else redact(f"{error}\n")
+        return json.dumps({"at": now, "error": redact(str(error))}) if as_json else f"{printable(redact(str(error)))}\n"
     return json.dumps(to_json(overview)) if as_json else f"{as_text(board(overview, width), width)}\n"
 
 

@@ -73,7 +73,7 @@ def run_histo_job(
     ...     run_histo_job(config, job, "BTC/USDT").rows
     500
     """
-    tasks = [task for task in tasks_of(config) if task.job == job and task.pair == pair]
+    tasks = [task for task in tasks_of(config, health) if task.job == job and task.pair == pair]
     if not tasks:
         msg = f"the configuration has no job for {job.exchange} {pair} {job.timeframe}"
         raise ValueError(msg)
@@ -125,7 +125,7 @@ def run_once(
     [('binance/BTC/USDT', True, 500), ('binance/NO/SUCH', False, 0)]
     """
     collector = Collector(config, health, stop or threading.Event(), progress=progress)
-    tasks = tasks_of(config)
+    tasks = tasks_of(config, health)
     queues = [list(group) for _, group in groupby(sorted(tasks, key=_exchange), key=_exchange)]
     try:
         with ThreadPoolExecutor(max_workers=max(1, len(queues)), thread_name_prefix="dccd-collect") as pool:
@@ -185,7 +185,7 @@ def build_histo_scheduler(  # noqa: PLR0913 - keywords
     from apscheduler.triggers.base import BaseTrigger  # noqa: PLC0415
 
     collector = Collector(config, health, stop or threading.Event(), clock, budget=_RETRY_BUDGET_SECONDS)
-    tasks = tasks_of(config)
+    tasks = tasks_of(config, health)
     waiting = Counter(map(_exchange, tasks))
     scheduler = BackgroundScheduler(
         executors={name: Pool(1) for name in (CHECK_JOB, *waiting)},

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from dccd import __version__
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.alerts import alerts_line, destinations_of
-from dccd.daemon.process import Notifier, Orders, Runtime
+from dccd.daemon.process import Notifier, Orders, Runtime, missing_extras
 from dccd.daemon.records import Presence
+from dccd.daemon.sanitize import describe
 from dccd.daemon.scheduler import CHECK_SECONDS
 from dccd.daemon.state import Claim, read_alert_state, read_presence
 from dccd.disk import open_state_directory
@@ -44,7 +45,7 @@ def serve(  # noqa: PLR0913 - keywords
     """
     path = config.storage.local_path
     orders.shutdown_timeout = config.alerts.shutdown_timeout
-    open_state_directory(path)
+    open_state_directory(path, must_exist=config.storage.must_exist)
     other = read_presence(path) if wait else None
     if other is not None and other.alive:
         logger.info("waiting until the daemon on %s, pid %d, has ended", path, other.pid)
@@ -104,9 +105,11 @@ class _Daemon:
         config = self._runtime.config
         data = config.storage.local_path
         gone = read_alert_state(data).gone
-        count = len(config.jobs_by_key())
+        count = len(self._runtime.jobs)
         logger.info("%s, jobs: %d, data: %s, %s", word, count, data, alerts_line(config.alerts, gone))
         _report_unknown_exchanges(config)
+        for line in missing_extras(config):
+            logger.warning("%s", line)
         if fault := self._runtime.health.persistence_fault:
             logger.error("records are kept in memory only: %s", fault)
         self._runtime.start(lambda: self._presence)
@@ -126,11 +129,12 @@ class _Daemon:
             _refuse_to_move(before.config, config)
             if config == before.config:
                 logger.info("reloaded: nothing has changed")
-                self._notifier.ready(f"jobs: {len(config.jobs_by_key())}")
+                self._notifier.ready(f"jobs: {len(before.jobs)}")
                 return
             after = self._make(config)
-        except DccdError as error:
-            for line in str(error).splitlines():
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new one, the old one goes on
+            lines = str(error).splitlines() if isinstance(error, DccdError) else [describe(error)]
+            for line in lines:
                 logger.error("the changed configuration is refused, the old one stays: %s", line)  # noqa: TRY400
             self._notifier.ready("the changed configuration was refused")
             return
@@ -155,6 +159,8 @@ class _Daemon:
 
     def _tick(self) -> None:
         """Report that the daemon is alive: the thread that checks the jobs is, and so is this one."""
+        if not self._claim.is_held():
+            self._orders.stop()
         self._report(ticked_at=self._clock.time(), next_runs=self._next_runs())
         self._notifier.alive(f"jobs: {self._presence.jobs}, in trouble: {len(self._troubled)}")
 

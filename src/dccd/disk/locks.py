@@ -4,13 +4,14 @@ import errno
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from weakref import ref
 
-from dccd.disk.files import PRIVATE
+from dccd import interrupts
+from dccd.disk.files import PRIVATE, open_file
 from dccd.disk.system import SYSTEM, System
 
 if sys.platform != "win32":
@@ -53,7 +54,7 @@ def is_locked(path: Path) -> bool:
         except TimeoutError:
             return True
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -103,7 +104,7 @@ class _Flock:
             self._held = None
 
     def _try(self) -> bool:
-        descriptor = self._system.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        descriptor = open_file(self._path, os.O_RDWR | os.O_CREAT, system=self._system)
         held = _held[descriptor] = ref(self, partial(_release, descriptor, self._system))
         self._held = (descriptor, self._system, held)
         locked = False
@@ -111,6 +112,7 @@ class _Flock:
             # If the file was removed between the two calls, the next process would lock another file.
             locked = self._system.lock(descriptor) and self._system.fstat(descriptor).st_nlink > 0
         except OSError as error:
+            interrupts.pass_on(error)
             if error.errno not in _NOT_SUPPORTED:
                 raise
             self._portable = _portable(self._path, self._timeout)
@@ -124,18 +126,18 @@ def _release(descriptor: int, system: System, held: "ref[_Flock]") -> None:
     if _held.get(descriptor) is not held:  # in a child that was forked while the lock was held
         return
     try:
-        with suppress(OSError):  # closing unlocks too, unless a child has the file open
+        with interrupts.suppress(OSError):  # closing unlocks too, unless a child has the file open
             system.unlock(descriptor)
     finally:
         del _held[descriptor]
-        with suppress(OSError):  # the descriptor is closed even so
+        with interrupts.suppress(OSError):  # the descriptor is closed even so
             system.close(descriptor)
 
 
 def _leave_locks_to_parent() -> None:
     # A descriptor that the child keeps open stays locked after the parent is killed.
     for descriptor in _held:
-        with suppress(OSError):
+        with interrupts.suppress(OSError):
             os.close(descriptor)
     _held.clear()
 

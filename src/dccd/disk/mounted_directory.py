@@ -3,6 +3,9 @@
 import errno
 import os
 from pathlib import Path
+from stat import S_IMODE
+from typing import Final
+from weakref import WeakValueDictionary
 
 from dccd.disk.system import SYSTEM, System
 
@@ -31,4 +34,20 @@ class MountedDirectory:
     def restore(self) -> None:
         """Make the directory again if it was removed and its parent is still there, on the same disk."""
         if self._system.stat(self._directory.parent).st_dev == self._known.st_dev:
-            self._system.mkdir(self._directory)
+            self._system.mkdir(self._directory, S_IMODE(self._known.st_mode))
+
+
+_known: Final[WeakValueDictionary[Path, MountedDirectory]] = WeakValueDictionary()
+
+
+def mounted_directory(directory: Path, *, system: System = SYSTEM) -> MountedDirectory:
+    """Return what all that write to a directory share, as it was when the first of them opened it."""
+    if system is not SYSTEM:
+        return MountedDirectory(directory, system=system)
+    path = directory.resolve()
+    return _known.get(path) or _known.setdefault(path, MountedDirectory(path))
+
+
+def forget_directory(directory: Path) -> None:
+    """Have the next one that opens a directory take it as it is then, as nobody has it open any more."""
+    _known.pop(directory, None)

@@ -25,6 +25,16 @@ class System:
         """Wait until the content of a file is on the disk."""
         os.fsync(descriptor)
 
+    def fchown(self, descriptor: int, user: int, group: int) -> None:
+        """Give an open file to a user and a group; -1 leaves one as it is."""
+        if sys.platform != "win32":
+            os.fchown(descriptor, user, group)
+
+    def fchmod(self, descriptor: int, mode: int) -> None:
+        """Set the permissions of an open file."""
+        if sys.platform != "win32":
+            os.fchmod(descriptor, mode)
+
     def close(self, descriptor: int) -> None:
         """Close a file."""
         os.close(descriptor)
@@ -37,9 +47,9 @@ class System:
         """Remove a file."""
         os.unlink(path)
 
-    def mkdir(self, path: Path | str) -> None:
+    def mkdir(self, path: Path | str, mode: int) -> None:
         """Make a directory."""
-        os.mkdir(path)
+        os.mkdir(path, mode)
 
     def utime(self, path: Path | str, *, ns: tuple[int, int]) -> None:
         """Set the times of access and change of a file, in nanoseconds."""

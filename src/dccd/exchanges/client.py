@@ -8,13 +8,14 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.errors import MissingExtraError, SourceUnavailableError
+from dccd.errors import MissingExtraError, RateLimitedError, SourceUnavailableError
 from dccd.exchanges import errors
-from dccd.exchanges.retries import Retries
-from dccd.http import parse_retry_after
+from dccd.http import Deadline, Throttle, parse_retry_after
+from dccd.units import format_duration
 
 T = TypeVar("T")
 
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _TIMEOUTS_PER_ANSWER: Final = 3
 _ERROR_KEYS: Final = frozenset({"error", "errors"})
 
@@ -41,6 +42,14 @@ def ccxt_exchanges() -> frozenset[str]:
     return frozenset(import_ccxt().exchanges)
 
 
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How many attempts a call has, and how many seconds after the first one (`budget`) no further one begins."""
+
+    attempts: int = 5
+    budget: float = 60.0
+
+
 @dataclass(slots=True)
 class _Answer:
     """What the last request got: the HTTP status, 0 if none came, the ``Retry-After`` header and the parsed body."""
@@ -53,12 +62,12 @@ class _Answer:
 class CcxtClient:
     """An exchange of ccxt that one thread calls at a time, with spaced requests that end in time and are retried.
 
-    `timeout` is how many seconds the exchange may be silent; a whole answer may take three times as long. After a call
-    has failed in spite of its retries, no call is retried until one succeeds, and none with the same `what` until that
-    one succeeds: during an outage nobody waits for the retries of others.
+    `timeout` is how many seconds the exchange may be silent; a whole answer may take three times as long. Once `stop`
+    is set, requests and waits end. After a call has failed in spite of its retries, no call is retried until one
+    succeeds, and none with the same `what` until that one succeeds: in an outage nobody waits for others' retries.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords with defaults
         self,
         name: str,
         *,
@@ -66,16 +75,18 @@ class CcxtClient:
         base_url: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
         timeout: float = 10.0,
+        stop: threading.Event | None = None,
     ) -> None:
         self.name = name
         self._ccxt = import_ccxt()
-        from dccd.http import BoundedAdapter  # noqa: PLC0415 - takes requests, which ccxt has loaded
+        from dccd.http import BoundedSession  # noqa: PLC0415 - takes requests, which ccxt has loaded
 
         self._retries = retries
         self._base_url = base_url.rstrip("/") if base_url else None
         self._clock = clock
+        self._work = Deadline(clock, stop=stop or threading.Event())
         self._lock = threading.Lock()
-        self._free_at = clock.monotonic()
+        self._throttle = Throttle(clock)
         self._last = _Answer()
         self._unanswered: set[str] = set()
         self._is_up = True
@@ -84,21 +95,27 @@ class CcxtClient:
         self.exchange.has["fetchCurrencies"] = False
         self._fetch_unchecked = self.exchange.fetch
         self.exchange.fetch = self._fetch
-        self.exchange.throttle = self._throttle
-        session = self.exchange.session
-        session.hooks["response"].append(self._keep)
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, BoundedAdapter(_TIMEOUTS_PER_ANSWER * timeout, retries.stop))
+        self.exchange.throttle = self._take_turn
+        self.exchange.session.close()
+        self.exchange.session = BoundedSession(_TIMEOUTS_PER_ANSWER * timeout, MAX_ANSWER_BYTES, stop)
+        self.exchange.session.hooks["response"].append(self._keep)
 
     def call(self, what: str, function: Callable[[Any], T]) -> T:
         """Return what a function of the exchange returns, retrying while that may help; `what` begins an error."""
-        attempts = None if self._is_up and what not in self._unanswered else 1
+        from dccd.http import retry  # noqa: PLC0415 - takes tenacity
+
+        attempts = self._retries.attempts if self._is_up and what not in self._unanswered else 1
+        began = self._clock.monotonic()
         try:
-            answer = self._retries.call(what, lambda: self._try(what, function), attempts=attempts)
-        except SourceUnavailableError:
+            answer = retry(
+                lambda: self._try(what, function), self._work.within(self._retries.budget), attempts=attempts
+            )
+        except (errors.TransientError, SourceUnavailableError) as error:
             self._is_up = False
             self._unanswered.add(what)
-            raise
+            if isinstance(error, SourceUnavailableError):
+                raise
+            raise self._gave_up(what, error, self._clock.monotonic() - began) from None
         self._is_up = True
         self._unanswered.discard(what)
         return answer
@@ -116,6 +133,14 @@ class CcxtClient:
     def close(self) -> None:
         """Close the connections."""
         self.exchange.close()
+
+    def _gave_up(self, what: str, error: "errors.TransientError", seconds: float) -> SourceUnavailableError:
+        if self._work.is_stopped:
+            return SourceUnavailableError(f"{what}: stopped while waiting for a retry")
+        tries = f"{error.tries} {'try' if error.tries == 1 else 'tries'} in {format_duration(seconds)}"
+        asked = f"; it asks to wait {format_duration(error.wait)}" if error.wait else ""
+        msg = f"{what}: gave up after {tries}: {error}{asked}"
+        return RateLimitedError(msg, error.wait) if error.limited else SourceUnavailableError(msg)
 
     def _try(self, what: str, function: Callable[[Any], T]) -> T:
         with self._lock:
@@ -144,17 +169,17 @@ class CcxtClient:
         parts = urlsplit(url)
         return self._base_url + parts.path + (f"?{parts.query}" if parts.query else "")
 
-    def _throttle(self, cost: float | None = None) -> None:
-        now, stop = self._clock.monotonic(), self._retries.stop
-        if stop.is_set() or (self._free_at > now and self._clock.wait(stop, self._free_at - now)):
+    def _take_turn(self, cost: float | None = None) -> None:
+        if not self._throttle.take(self.exchange.rateLimit * (1.0 if cost is None else cost) / 1000, self._work):
             msg = f"{self.name}: stopped before the request"
             raise SourceUnavailableError(msg)
-        spacing = self.exchange.rateLimit * (1.0 if cost is None else cost) / 1000
-        self._free_at = max(now, self._free_at) + spacing
 
     def _keep(self, response: Any, *_args: object, **_options: object) -> None:  # noqa: ANN401
         self._last.status = response.status_code
         self._last.retry_after = response.headers.get("Retry-After")
+        if 300 <= response.status_code < 400:  # noqa: PLR2004 - what stands there is nobody's answer
+            msg = f"HTTP {response.status_code}: a redirect, which is not followed"
+            raise self._ccxt.BadResponse(msg)
 
 
 def _has_array(value: object) -> bool:

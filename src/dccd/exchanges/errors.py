@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from dccd.errors import SourceRefusedError
+from dccd.http import AttemptError
 from dccd.redact import redact
 
 UNEXPECTED_ERRORS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -16,13 +17,11 @@ _BUSY: Final = _RATE_LIMITED | {408, 425}
 _GEO_BLOCK: Final = re.compile(r"restricted location|from your country", re.IGNORECASE)
 
 
-class TransientError(Exception):
-    """A failure that a retry may help; `wait` is how many seconds the exchange asked to wait, if it did."""
+class TransientError(AttemptError):
+    """A failure that a retry may help; `limited` if the exchange was asked too often."""
 
     def __init__(self, reason: str, wait: float | None = None, *, limited: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait
+        super().__init__(reason, retryable=True, wait=wait)
         self.limited = limited
 
 
@@ -56,7 +55,10 @@ def _is_transient(error: Exception, ccxt: Any, status: int) -> bool:  # noqa: AN
         return True
     from requests.exceptions import ContentDecodingError  # noqa: PLC0415 - ccxt has loaded it by now
 
-    return isinstance(error.__cause__, ContentDecodingError)  # damaged on the way, which ccxt takes for a refusal
+    from dccd.http import TooLongError  # noqa: PLC0415 - as above
+
+    # Damaged on the way or without end, which ccxt takes for a refusal.
+    return isinstance(error.__cause__, ContentDecodingError | TooLongError)
 
 
 def _text_of(error: Exception, exchange: str) -> str:

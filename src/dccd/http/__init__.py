@@ -1,20 +1,36 @@
-"""HTTP requests that end in time, and the wait that a server asks for.
+"""HTTP within bounds: sessions whose attempts end in time, deadlines, and one retry loop.
 
-The names that need requests are loaded when they are first used.
+What needs requests or tenacity is loaded when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any, Final
 
 from dccd._lazy import load_lazily
+from dccd.http.deadline import Deadline
+from dccd.http.errors import AttemptError
 from dccd.http.retry_after import parse_retry_after
+from dccd.http.throttle import Throttle
 
 if TYPE_CHECKING:
-    from dccd.http.answers import BoundedAdapter
-    from dccd.http.attempts import bounded, make_session
+    from dccd.http.retrying import retry
+    from dccd.http.sessions import CONNECT_SECONDS, READ_SECONDS, BoundedSession, TooLongError
 
-__all__ = ["BoundedAdapter", "bounded", "make_session", "parse_retry_after"]
+__all__ = [
+    "CONNECT_SECONDS",
+    "READ_SECONDS",
+    "AttemptError",
+    "BoundedSession",
+    "Deadline",
+    "Throttle",
+    "TooLongError",
+    "parse_retry_after",
+    "retry",
+]
 
-_NAMES: Final = {".answers": ("BoundedAdapter",), ".attempts": ("bounded", "make_session")}
+_NAMES: Final = {
+    ".retrying": ("retry",),
+    ".sessions": ("CONNECT_SECONDS", "READ_SECONDS", "BoundedSession", "TooLongError"),
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds

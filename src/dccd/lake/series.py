@@ -1,11 +1,10 @@
 """A series of candles, and the gaps in one."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from dccd._compat import override
-from dccd.units import parse_timeframe
+from dccd.units import format_time, parse_timeframe
 
 Candle: TypeAlias = tuple[int, float, float, float, float, float]
 """Open time in milliseconds since 1970 (UTC), open, high, low, close, volume."""
@@ -88,4 +87,4 @@ class Gap:
 
 def utc(milliseconds: int) -> str:
     """Return a time in milliseconds as text in UTC, to the second."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_time(milliseconds / 1000)

@@ -1,9 +1,10 @@
-"""A message, and a courier that sends it."""
+"""A message, and a delivery that sends it."""
 
-from dccd.daemon.alerts.courier import Courier
+from dccd.daemon.alerts.delivery import Delivery
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.records.model import Notice
+from dccd.daemon.records.notices import Item
 from dccd.testing import ManualClock
 
 KEY = "kraken/BTC/USD"
@@ -15,12 +16,13 @@ MESSAGE = Message("msg_1", (Item(KEY, (NOTICE,)),))
 def send(
     url: str, service: str = "generic", *, secret: str | None = None, clock: ManualClock | None = None, times: int = 1
 ) -> ManualClock:
-    """Send a message, and return the clock that the courier waited by."""
+    """Send a message, and return the clock that the delivery waited by."""
     clock = clock or ManualClock()
-    courier = Courier("host-1", secret, clock, None)
+    destination = Destination(url, service)
+    delivery = Delivery([destination.id], "host-1", secret, clock, None)
     try:
         for _ in range(times):
-            courier.send(Destination(url, service), MESSAGE)
+            delivery.send(destination, MESSAGE)
     finally:
-        courier.close()
+        delivery.close()
     return clock

@@ -10,7 +10,7 @@ from tests.daemon.alerts.places import Place, fail
 from tests.daemon.alerts.sent import MESSAGE, send
 
 from dccd.clock import SYSTEM_CLOCK
-from dccd.daemon.alerts.courier import Courier
+from dccd.daemon.alerts.delivery import Delivery
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.sending import NotSentError
 from dccd.testing import Answer, WebhookReceiver
@@ -63,10 +63,11 @@ def test_apprise_is_left_in_time_by_a_server_that_drips(receiver: WebhookReceive
     """The message may have arrived, so that no second try follows at once."""
     pytest.importorskip("apprise", reason="the extra apprise is not installed")
     receiver.answer(Answer(body="x" * 1000, drip=0.05))
-    courier = Courier("host-1", None, SYSTEM_CLOCK, None)
+    destination = Destination(receiver.url.replace("http://", "json://"), "apprise")
+    delivery = Delivery([destination.id], "host-1", None, SYSTEM_CLOCK, None)
     began = time.monotonic()
-    courier.sender.hurry(began + 2)
-    with pytest.raises(NotSentError, match="in time") as raised:
-        courier.send(Destination(receiver.url.replace("http://", "json://"), "apprise"), MESSAGE)
+    forward = delivery.deadline.brought_forward(began + 2)
+    with forward, pytest.raises(NotSentError, match="in time") as raised:
+        delivery.send(destination, MESSAGE)
     assert not raised.value.retryable
     assert time.monotonic() - began < 10

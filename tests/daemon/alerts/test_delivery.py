@@ -1,297 +1,242 @@
-"""Delivery as an operator meets it: silences, several destinations, signatures, storms."""
+"""Messages on their way to destinations, side by side, each in the way of its service."""
 
-import json
 import logging
-import re
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
-import requests
-from tests.daemon.alerts.places import Place, fail, titles
-from tests.daemon.alerts.sent import KEY, SECRET
+from standardwebhooks import Webhook
+from tests.daemon.alerts.places import titles
+from tests.daemon.alerts.sent import MESSAGE, SECRET, send
 
-from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK
+from dccd.daemon.alerts.delivery import Delivery
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.state.silences import read_alert_state
-from dccd.testing import WebhookReceiver
+from dccd.daemon.alerts.outbox import Outbox
+from dccd.daemon.alerts.sending import NotSentError
+from dccd.daemon.config import AlertConfig
+from dccd.daemon.records.model import Outcome
+from dccd.daemon.records.policy import advance
+from dccd.daemon.state.store import MetricsStore
+from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 
-def test_a_silenced_job_counts_but_sends_nothing(place: Place, receiver: WebhookReceiver) -> None:
-    """What is told of others goes out all the same."""
-    monitor = place.open(receiver.url)
-    fail(monitor, 1)
-    place.silence(7200)
-    fail(monitor, 9)
-    fail(monitor, 3, "ETH/USD")
-    assert not monitor.flush()
-    assert titles(receiver) == ["[FIRING] kraken/ETH/USD is failing on host-1"]
-    assert monitor.get_metrics()[KEY].errors_count == 10
-    assert len(place.record().incidents) == 1
-
-
-def test_an_incident_wholly_inside_a_silence_is_never_told(place: Place, receiver: WebhookReceiver) -> None:
-    """Neither then nor later; nothing of it stays owed."""
-    monitor = place.open(receiver.url)
-    fail(monitor, 1)
-    place.silence(7200)
-    fail(monitor, 2)
-    monitor.flush()
-    monitor.record_success("kraken", "BTC/USD")
-    assert monitor.flush()
-    assert place.record().owed == ()
-    place.clock.advance(7201)
-    assert monitor.flush()
-    assert receiver.messages == ()
-
-
-def test_an_incident_that_outlasts_its_silence_is_told_when_that_lapses(
-    place: Place, receiver: WebhookReceiver
-) -> None:
-    """By itself: the background work asks to be called just then."""
-    monitor = place.open(receiver.url)
-    fail(monitor, 1)
-    place.silence(7200)
-    fail(monitor, 5)
-    assert monitor._engine._work() == pytest.approx(7200)
-    place.clock.advance(7199)
-    assert monitor._engine._work() == pytest.approx(1)
-    assert receiver.messages == ()
-    place.clock.advance(1)
-    assert monitor._engine._work() is None
-    assert titles(receiver) == [f"[FIRING] {KEY} is failing on host-1"]
-
-
-def test_an_end_inside_a_silence_is_told_later_to_those_who_know_of_the_beginning(
-    place: Place, receiver: WebhookReceiver
-) -> None:
-    """They wait for it."""
-    monitor = place.open(receiver.url)
-    fail(monitor)
-    assert monitor.flush()
-    place.silence(7200)
-    monitor.record_success("kraken", "BTC/USD")
-    monitor.flush()
+def test_slack_has_not_taken_what_it_does_not_call_ok(receiver: WebhookReceiver) -> None:
+    """Whatever its status; trying again would not help."""
+    receiver.answer(Answer(200, "invalid_token"))
+    with pytest.raises(NotSentError, match="Slack's ok") as raised:
+        send(receiver.url, "slack")
+    assert not raised.value.retryable
     assert len(receiver.messages) == 1
-    place.clock.advance(7200)
-    assert monitor.flush()
-    assert titles(receiver)[1:] == [f"[RESOLVED] {KEY} works again on host-1"]
+    send(receiver.url, "slack")
 
 
-def test_each_destination_is_told_once_though_another_is_out(
-    place: Place, receiver: WebhookReceiver, other: WebhookReceiver, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The one that answers 500 gets it later, under one identifier, and is not asked before its time."""
-    receiver.answer(*[500] * 10)
-    monitor = place.open(receiver.url, extra_webhooks=[other.url])
-    fail(monitor)
-    assert not monitor.flush(1000)
-    tried = len(receiver.messages)
-    assert 1 <= tried <= 5
-    assert titles(other) == [f"[FIRING] {KEY} is failing on host-1"]
-    place.clock.advance(200)
-    assert not monitor.flush()
-    assert len(receiver.messages) == tried
-    place.clock.advance(101)
-    assert monitor._engine._work() == pytest.approx(600, abs=120)
-    assert len(receiver.messages) > tried
-    receiver.clear()
-    place.clock.advance(700)
-    assert monitor.flush()
-    assert titles(receiver) == titles(other)
-    told = [record.getMessage() for record in caplog.records if "not delivered" in record.getMessage()]
-    assert len(told) == 1
+def test_teams_may_be_busy_with_a_status_of_200(receiver: WebhookReceiver) -> None:
+    """It says so in the answer, and is asked again."""
+    busy = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId"
+    receiver.answer(Answer(200, busy), Answer(200, "1"))
+    assert send(receiver.url, "teams").waits != ()
+    assert len(receiver.messages) == 2
+    receiver.answer(202)
+    send(receiver.url, "teams")
 
 
-def test_all_destinations_hear_of_the_end(place: Place, receiver: WebhookReceiver, other: WebhookReceiver) -> None:
-    """Each under identifiers of its own; an address named twice is told once."""
-    monitor = place.open(receiver.url, extra_webhooks=[other.url, receiver.url])
-    fail(monitor)
-    assert monitor.flush()
-    monitor.record_success("kraken", "BTC/USD")
-    assert monitor.flush()
-    assert titles(receiver) == titles(other)
-    assert [title.split()[0] for title in titles(other)] == ["[FIRING]", "[RESOLVED]"]
-    assert len({message.headers["webhook-id"] for message in (*receiver.messages, *other.messages)}) == 4
-
-
-@pytest.mark.parametrize("status", [404, 410])
-def test_a_destination_that_is_gone_gets_nothing_more_until_its_address_changes(
-    place: Place, receiver: WebhookReceiver, other: WebhookReceiver, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """By later processes neither; one ERROR says so, and no secret."""
-    receiver.answer(status)
-    with place.open(receiver.url) as monitor:
-        fail(monitor)
-        assert not monitor.flush()
-    with place.open(receiver.url) as monitor:
-        place.clock.advance(100_000)
-        fail(monitor)
-        monitor.record_success("kraken", "BTC/USD")
-        fail(monitor)
-        assert not monitor.flush()
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_will_do_for_the_generic_format(receiver: WebhookReceiver, status: int) -> None:
+    """Whatever the answer says."""
+    receiver.answer(Answer(status, "" if status == 204 else "HTTP error 429"))
+    send(receiver.url)
     assert len(receiver.messages) == 1
-    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(errors) == 1
-    assert f"HTTP {status}" in errors[0]
-    assert list(read_alert_state(place.path).gone) == [Destination(receiver.url).id]
+
+
+def test_each_try_is_signed_anew_under_the_same_identifier(receiver: WebhookReceiver) -> None:
+    """The reference takes every one of them, the time being that of the try."""
+    clock = ManualClock(int(time.time()))  # the reference refuses what is old
+    receiver.answer(Answer(429, headers={"Retry-After": "7"}), Answer(503, headers={"Retry-After": "11"}))
+    began = clock.time()
+    send(receiver.url, secret=SECRET, clock=clock)
+    assert len(receiver.messages) == 3
+    for message in receiver.messages:
+        Webhook(SECRET).verify(message.body, dict(message.headers))
+    assert [message.headers["webhook-id"] for message in receiver.messages] == ["msg_1"] * 3
+    times = [int(message.headers["webhook-timestamp"]) - int(began) for message in receiver.messages]
+    assert times == [0, 7, 18]
+    assert len({message.headers["webhook-signature"] for message in receiver.messages}) == 3
+    assert len({message.body for message in receiver.messages}) == 1
+
+
+def test_only_the_generic_format_is_signed(receiver: WebhookReceiver) -> None:
+    """Other services know nothing of it; without a secret there is an identifier only."""
+    send(receiver.url, "slack", secret=SECRET)
+    send(receiver.url)
+    slack, generic = receiver.messages
+    assert not [name for name in slack.headers if name.startswith("webhook-")]
+    assert sorted(name for name in generic.headers if name.startswith("webhook-")) == [
+        "webhook-id",
+        "webhook-timestamp",
+    ]
+    assert slack.headers["content-type"] == generic.headers["content-type"] == "application/json"
+
+
+def test_a_destination_gets_a_message_a_second(receiver: WebhookReceiver, other: WebhookReceiver) -> None:
+    """Whatever became of the one before; other destinations do not wait for it."""
+    clock = ManualClock()
+    first, second = Destination(receiver.url), Destination(other.url)
+    delivery = Delivery([first.id, second.id], "host-1", None, clock, None)
+    receiver.answer(200, 400, 200)
+    delivery.send(first, MESSAGE)
+    delivery.send(second, MESSAGE)
+    assert list(clock.waits) == []
+    with pytest.raises(NotSentError):
+        delivery.send(first, MESSAGE)
+    delivery.send(first, MESSAGE)
+    clock.advance(0.75)
+    delivery.send(first, MESSAGE)
+    clock.advance(5)
+    delivery.send(first, MESSAGE)
+    delivery.close()
+    assert clock.waits == (1.0, 1.0, 0.25)
+
+
+def test_the_path_that_discord_is_really_asked_at_is_hidden(
+    receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not the one that was set."""
+    caplog.set_level(logging.DEBUG)
+    send(receiver.url.replace("/hook/", "/api/webhooks/"), "discord")
+    assert receiver.messages[0].path.startswith("/api/v10/webhooks/T0000/B0000/s3cret")
+    assert "urllib3" in caplog.text
     assert "s3cret" not in caplog.text
-    moved = place.open(other.url)
-    assert moved.flush()
-    assert titles(other)
+    assert "B0000" not in caplog.text
 
 
-@pytest.mark.parametrize("gone_first", [True, False])
-def test_a_destination_that_is_gone_holds_nothing_up_for_the_others(
-    place: Place, receiver: WebhookReceiver, other: WebhookReceiver, gone_first: bool
-) -> None:
-    """What all that are left have got is owed no more, and reminders go on."""
-    receiver.answer(410)
-    urls = [receiver.url, other.url] if gone_first else [other.url, receiver.url]
-    monitor = place.open(urls[0], extra_webhooks=urls[1:], repeat_interval="4h")
-    fail(monitor)
-    monitor.flush()
-    assert monitor.flush()
-    assert place.record().owed == ()
-    place.clock.advance(14_400)
-    fail(monitor, 1)
-    assert monitor.flush()
-    assert [title.split("]")[0] for title in titles(other)] == ["[FIRING", "[STILL FIRING"]
+@pytest.mark.parametrize("status", [301, 400, 404, 500])
+def test_a_heartbeat_counts_as_taken_with_a_success_only(receiver: WebhookReceiver, status: int) -> None:
+    """It is tried once, and the reason names no address."""
+    receiver.answer(Answer(status, headers={"Location": "/elsewhere"} if status == 301 else {}))
+    delivery = Delivery(["heartbeat"], "host-1", None, SYSTEM_CLOCK, None)
+    with pytest.raises(NotSentError, match=f"HTTP {status}"):
+        delivery.beat("heartbeat", receiver.url)
+    assert len(receiver.messages) == 1
+    delivery.beat("heartbeat", receiver.url)
+    delivery.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Return a clock that does not wait."""
+    return ManualClock()
+
+
+@pytest.fixture
+def delivery(clock: ManualClock) -> Iterator[Delivery]:
+    """Return a delivery to two destinations."""
+    made = Delivery(("a", "b"), "host-1", None, clock, None)
+    yield made
+    made.close()
+
+
+def test_calls_are_made_at_the_same_time(delivery: Delivery) -> None:
+    """Each waits for the other here, so that one after the other would never end."""
+    meeting = threading.Barrier(2, timeout=20)
+    threads: set[int] = set()
+
+    def call() -> None:
+        threads.add(threading.get_ident())
+        meeting.wait()
+
+    delivery.side_by_side([call, call])
+    assert len(threads) == 2
+    assert threading.get_ident() in threads
+
+
+def test_an_error_of_one_call_is_raised_after_all_have_ended(delivery: Delivery) -> None:
+    """The others are not cut short by it."""
+    ended, failed = [], threading.Event()
+
+    def broken() -> None:
+        failed.set()
+        raise ZeroDivisionError
+
+    def late() -> None:
+        failed.wait(20)
+        ended.append("late")
+
+    with pytest.raises(ZeroDivisionError):
+        delivery.side_by_side([broken, late])
+    assert ended == ["late"]
+
+
+def test_each_destination_has_a_session_of_its_own_until_a_fork(delivery: Delivery) -> None:
+    """A child makes its own, as it must not use the connections of its parent, and has all the time."""
+    before = delivery.load()
+    assert delivery.load() is before
+    assert before["a"].session is not before["b"].session
+    with delivery.deadline.brought_forward(5.0):
+        delivery.renew()
+        assert delivery.deadline.left() == math.inf
+        assert delivery.load()["a"].session is not before["a"].session
+
+
+def test_whoever_waits_for_the_end_cuts_the_retries_short(clock: ManualClock, receiver: WebhookReceiver) -> None:
+    """A server that asks for ten seconds is not asked again within five, and again once there is time."""
+    asks, destination = Answer(503, headers={"Retry-After": "10"}), Destination(receiver.url)
+    delivery = Delivery([destination.id], "host-1", None, clock, None)
+    receiver.answer(asks)
+    with delivery.deadline.brought_forward(clock.monotonic() + 5), pytest.raises(NotSentError):
+        delivery.send(destination, MESSAGE)
+    counts = [len(receiver.messages)]
+    receiver.answer(asks)
+    clock.advance(10)
+    delivery.send(destination, MESSAGE)
+    assert [*counts, len(receiver.messages)] == [1, 3]
+    delivery.close()
+
+
+def test_a_delivery_that_is_closed_makes_no_further_attempt(receiver: WebhookReceiver) -> None:
+    """Though the server asked for it in fifty seconds, and a thread waits for that."""
+    destination = Destination(receiver.url)
+    delivery = Delivery([destination.id], "host-1", None, SYSTEM_CLOCK, None)
+    receiver.answer(Answer(503, headers={"Retry-After": "50"}))
+    thread = threading.Thread(target=_send, args=(delivery, destination))
+    thread.start()
+    assert receiver.wait_for(1)
+    delivery.close()
+    thread.join(5)
+    assert not thread.is_alive()
     assert len(receiver.messages) == 1
 
 
-def test_a_destination_that_left_the_configuration_holds_nothing_up_for_the_others(
-    place: Place, receiver: WebhookReceiver, other: WebhookReceiver
+def _send(delivery: Delivery, destination: Destination) -> None:
+    with suppress(NotSentError):
+        delivery.send(destination, MESSAGE)
+
+
+def test_without_threads_destinations_share_the_time(
+    tmp_path: Path, receiver: WebhookReceiver, other: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it never got what it was owed."""
-    receiver.answer(400)
-    with place.open(receiver.url, extra_webhooks=[other.url]) as monitor:
-        fail(monitor)
-        monitor.flush()
-        assert len(place.record().owed) == 1
-    monitor = place.open(other.url)
-    assert monitor.flush()
-    assert place.record().owed == ()
-    place.clock.advance(14_400)
-    fail(monitor, 1)
-    assert monitor.flush()
-    assert [title.split("]")[0] for title in titles(other)] == ["[FIRING", "[STILL FIRING"]
+    """As at the end of the interpreter, when none can be started any more."""
+    receiver.answer(*[Answer(delay=3600)] * 5)
+    alerts = AlertConfig(webhook_url=receiver.url, extra_webhooks=[other.url], max_consecutive_errors=1)
+    store = MetricsStore(tmp_path)
+    store.update({"a": partial(advance, outcome=Outcome(ok=False), alerts=alerts, now=time.time())})
+    outbox = Outbox(store, alerts, tmp_path, "host-1", SYSTEM_CLOCK)
+    outbox._delivery.load()  # what makes threads of its own
+    real = threading.Thread.start
 
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "dccd-alerts":
+            raise RuntimeError
+        real(thread)
 
-def test_what_is_owed_to_a_destination_that_is_gone_does_not_grow_without_end(
-    place: Place, receiver: WebhookReceiver
-) -> None:
-    """A flapping job fills the file otherwise: what is over is given up at its age."""
-    receiver.answer(410)
-    monitor = place.open(receiver.url, outbox_ttl="24h")
-    for _ in range(50):
-        fail(monitor)
-        monitor.record_success("kraken", "BTC/USD")
-        monitor.flush()
-        place.clock.advance(7200)
-    assert len(place.record().owed) <= 2 * 14
-
-
-def test_a_retry_in_a_later_round_is_signed_anew(place: Place, receiver: WebhookReceiver) -> None:
-    """Hours later, say, by another process."""
-    receiver.answer(400)
-    for _ in range(2):
-        with place.open(receiver.url, webhook_secret=SECRET) as monitor:
-            if not receiver.messages:
-                fail(monitor)
-            monitor.flush()
-        place.clock.advance(3600)
-    first, second = receiver.messages
-    assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    assert int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) >= 3600
-    assert first.headers["webhook-signature"].startswith("v1,")
-
-
-def test_a_hundred_jobs_that_fail_together_make_one_message(place: Place, receiver: WebhookReceiver) -> None:
-    """Which names them all."""
-    monitor = place.open(receiver.url, group_window=10)
-    pairs = [f"C{number}/USD" for number in range(100)]
-    for pair in pairs:
-        fail(monitor, 3, pair)
-        assert monitor._engine._work() is not None
-        place.clock.advance(0.05)
-    assert list(receiver.messages) == []
-    wait = monitor._engine._work()
-    assert wait is not None
-    assert wait == pytest.approx(5)
-    place.clock.advance(wait)
-    assert monitor._engine._work() is None
-    (message,) = receiver.messages
-    assert message.json["text"].splitlines()[0] == "[100 JOBS] on host-1: 100 firing"
-    for pair in pairs:
-        assert re.search(rf" kraken/{pair}\b", message.json["text"])
-    assert {job["job"] for job in message.json["data"]["jobs"]} == {f"kraken/{pair}" for pair in pairs}
-
-
-def test_fifty_failures_make_one_message_and_the_success_one_more(place: Place, receiver: WebhookReceiver) -> None:
-    """With a look at what is due after each."""
-    monitor = place.open(receiver.url)
-    for _ in range(50):
-        fail(monitor, 1)
-        monitor._engine._work()
-    assert titles(receiver) == [f"[FIRING] {KEY} is failing on host-1"]
-    monitor.record_success("kraken", "BTC/USD")
-    monitor._engine._work()
-    assert titles(receiver)[1:] == [f"[RESOLVED] {KEY} works again on host-1"]
-    assert "50 failures" in receiver.messages[1].json["text"]
-
-
-def test_a_new_address_hears_how_an_open_incident_goes_on(
-    place: Place, receiver: WebhookReceiver, other: WebhookReceiver
-) -> None:
-    """Its reminder and its end, though another was told of its beginning; that one hears no more."""
-    with place.open(receiver.url) as monitor:
-        fail(monitor)
-        assert monitor.flush()
-    monitor = place.open(other.url, repeat_interval="4h")
-    fail(monitor, 1)
-    assert monitor.flush()
-    assert other.messages == ()
-    place.clock.advance(14_400)
-    fail(monitor, 1)
-    assert monitor.flush()
-    monitor.record_success("kraken", "BTC/USD")
-    assert monitor.flush()
-    assert [title.split("]")[0] for title in titles(other)] == ["[STILL FIRING", "[RESOLVED"]
-    assert len(receiver.messages) == 1
-
-
-def test_a_monitor_without_an_address_never_acknowledges(place: Place, receiver: WebhookReceiver) -> None:
-    """It leaves what is owed to whoever has one, and adds the end."""
-    receiver.answer(400)
-    with place.open(receiver.url) as monitor:
-        fail(monitor)
-        monitor.flush()
-    with place.open(None) as silent:
-        assert silent.flush()
-        silent._engine._work()
-        silent.record_success("kraken", "BTC/USD")
-        assert silent.flush()
-    assert [notice.event for notice in place.record().owed] == ["firing", "resolved"]
-    place.clock.advance(301)
-    assert place.open(receiver.url).flush()
-    assert titles(receiver)[1].startswith(f"[RESOLVED] {KEY} ")
-
-
-def test_a_session_of_the_callers_own_is_used_and_left_open(place: Place, receiver: WebhookReceiver) -> None:
-    """For proxies and certificates."""
-    closed: list[bool] = []
-
-    class Session(requests.Session):
-        @override
-        def close(self) -> None:
-            closed.append(True)
-            super().close()
-
-    session = Session()
-    session.headers["X-Mine"] = "yes"
-    with place.open(receiver.url, session) as monitor:
-        fail(monitor)
-        assert monitor.flush()
-    assert closed == []
-    session.close()
-    assert receiver.messages[0].headers["x-mine"] == "yes"
-    assert json.loads(receiver.messages[0].body)["type"] == "job.failing"
+    monkeypatch.setattr(threading.Thread, "start", start)
+    other.answer(Answer(delay=0.3))
+    assert not outbox.drain(time.monotonic() + 2)
+    assert len(titles(other)) == 1
+    assert [len(notice.told) for notice in store.snapshot()["a"].owed] == [1]
+    outbox.close()

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from dccd.daemon.alerts.destinations import Destination
 from dccd.daemon.alerts.formats import body, endpoint
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.records.model import Event, Notice
+from dccd.daemon.records.notices import Item
 
 NOW = 1_700_000_000.0
 SERVICES = ["discord", "generic", "mattermost", "rocketchat", "slack", "teams"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from tests.daemon.alerts.notices import NOW, notice
 
-from dccd.daemon.alerts.messages import Item, Message, acknowledge, begin, defer, drop_unneeded, plan
+from dccd.daemon.alerts.messages import Message, plan
 from dccd.daemon.records.model import Event, Incident, JobRecord, Notice
+from dccd.daemon.records.notices import Item, acknowledge, bind, defer, drop_unneeded
 
 DAY = 86_400.0
 HERE, THERE = "here", "there"
@@ -62,7 +63,7 @@ def test_a_message_keeps_its_identifier_on_every_try() -> None:
     """Also after a restart, and though other notices have come since."""
     first = owing(notice())
     (message,) = due({"a": first})
-    first = begin(first, message.items[0], HERE, message.id)
+    first = bind(first, message.items[0], HERE, message.id)
     again = plan({"a": first, "b": owing(notice())}, HERE, NOW, window=0, new_id="newer").messages
     assert [(m.id, [item.key for item in m.items]) for m in again] == [("new", ["a"]), ("newer", ["b"])]
 
@@ -71,7 +72,7 @@ def test_jobs_bound_to_one_message_stay_in_it() -> None:
     """In the order of their first try."""
     records = {"a": owing(notice()), "b": owing(notice())}
     (message,) = due(records)
-    begun = {item.key: begin(records[item.key], item, HERE, message.id) for item in message.items}
+    begun = {item.key: bind(records[item.key], item, HERE, message.id) for item in message.items}
     assert due(begun) == (replace(message, items=tuple(Item(key, record.owed) for key, record in begun.items())),)
 
 
@@ -171,7 +172,7 @@ def test_without_a_live_destination_what_is_over_expires() -> None:
 
 def test_a_destination_that_was_down_gets_what_failed_before_with_the_news() -> None:
     """Nothing while it rests; then the old message first, under its identifier, and the news in one of its own."""
-    old = failed(begin(owing(notice()), Item("a", owing(notice()).owed), HERE, "old"), NOW)
+    old = failed(bind(owing(notice()), Item("a", owing(notice()).owed), HERE, "old"), NOW)
     records = {"a": old, "b": owing(notice(at=NOW + 1))}
     resting = plan(records, HERE, NOW + 2, window=0, new_id="new", rest=60.0)
     assert (resting.messages, resting.next_at) == ((), NOW + 62)

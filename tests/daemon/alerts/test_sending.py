@@ -1,4 +1,4 @@
-"""Posting one message, with retries."""
+"""One request to a receiver, and retries of it."""
 
 import re
 import threading
@@ -7,16 +7,39 @@ import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 import requests
+from tests.http.raw_server import over_tls, self_signed, serving, silent
 
-from dccd.daemon.alerts.sending import NotSentError, Sender
-from dccd.http.attempts import make_session
+from dccd.clock import SYSTEM_CLOCK, Clock
+from dccd.daemon.alerts.delivery import ATTEMPT_SECONDS, BUDGET_SECONDS
+from dccd.daemon.alerts.sending import MAX_ANSWER_BYTES, NotSentError, post
+from dccd.http import BoundedSession, Deadline, retry
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 BODY = b'{"text": "hello"}'
 HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1"}
+
+
+class Sender:
+    """Posts a body as a delivery does, within the same bounds."""
+
+    def __init__(self, session: requests.Session, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.session = session
+        self.clock = clock
+        self.deadline = Deadline(clock)
+
+    def post(self, url: str, body: bytes, headers: dict[str, str], service: str = "generic") -> None:
+        """Post with retries."""
+        budget = self.deadline.within(BUDGET_SECONDS)
+
+        def attempt() -> None:
+            deadline = budget.within(ATTEMPT_SECONDS)
+            post(self.session, url, body, headers, service, deadline, self.clock.time())
+
+        retry(attempt, budget)
 
 
 @pytest.fixture
@@ -28,7 +51,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def sender(clock: ManualClock) -> Iterator[Sender]:
     """Return a sender with a session of its own."""
-    with requests.Session() as session:
+    with BoundedSession(ATTEMPT_SECONDS, MAX_ANSWER_BYTES) as session:
         yield Sender(session, clock)
 
 
@@ -152,69 +175,71 @@ def test_a_minute_is_enough(receiver: WebhookReceiver, sender: Sender, clock: Ma
     assert (len(clock.waits), len(receiver.messages)) == (2, 1)
 
 
-def test_the_last_try_ends_with_the_minute(sender: Sender, clock: ManualClock) -> None:
-    """Each is given 15 s, or what is left of it."""
-    given: list[float] = []
-
-    def attempt(seconds: float) -> None:
-        given.append(seconds)
-        clock.advance(seconds)
-        reason = "no answer"
-        raise NotSentError(reason, retryable=True)
-
-    began = clock.monotonic()
-    with pytest.raises(NotSentError):
-        sender.retry(attempt)
-    assert given[:3] == [15.0] * 3
-    assert clock.monotonic() - began <= 60
-
-
 @pytest.mark.parametrize("answer", [Answer(delay=3600), Answer(body=b"x" * 100, drip=0.05)], ids=["silent", "dripping"])
 def test_a_server_that_hangs_is_left_in_time(receiver: WebhookReceiver, answer: Answer) -> None:
     """One that is silent, and one that answers a byte at a time."""
     receiver.answer(*[answer] * 5)
-    with make_session() as session:
+    with BoundedSession(ATTEMPT_SECONDS, MAX_ANSWER_BYTES) as session:
         sender = Sender(session)
         began = time.monotonic()
-        sender.hurry(began + 0.3)
-        with suppress(NotSentError):
-            sender.post(receiver.url, BODY, HEADERS)
+        with sender.deadline.brought_forward(began + 0.3), suppress(NotSentError):
+            sender.post(receiver.url, BODY, HEADERS, "slack")
         assert time.monotonic() - began < 2
 
 
-def test_hurry_cuts_the_waits_short_and_relax_takes_it_back(receiver: WebhookReceiver, clock: ManualClock) -> None:
-    """Somebody waits for the process to end."""
-    with requests.Session() as session:
-        sender = Sender(session, clock)
-        sender.hurry(clock.monotonic() + 3)
-        receiver.answer(Answer(503, headers={"Retry-After": "5"}))
-        refusal(sender, receiver.url)
-        assert (len(receiver.messages), clock.waits) == (1, ())
-        sender.relax()
-        receiver.answer(Answer(503, headers={"Retry-After": "5"}))
-        sender.post(receiver.url, BODY, HEADERS)
-        assert clock.waits == (5.0,)
-
-
-def test_hurry_reaches_a_wait_that_has_begun(receiver: WebhookReceiver) -> None:
+def test_a_wait_ends_where_somebody_waits_for_the_end(receiver: WebhookReceiver) -> None:
     """Though the server asked for 50 seconds."""
     receiver.answer(Answer(503, headers={"Retry-After": "50"}))
     ended: list[NotSentError] = []
-    with requests.Session() as session:
+    with BoundedSession(ATTEMPT_SECONDS, MAX_ANSWER_BYTES) as session:
         sender = Sender(session)
 
-        def post() -> None:
+        def send() -> None:
             try:
                 sender.post(receiver.url, BODY, HEADERS)
             except NotSentError as error:
                 ended.append(error)
 
-        thread = threading.Thread(target=post)
+        thread = threading.Thread(target=send)
         thread.start()
         assert receiver.wait_for(1)
-        sender.hurry(time.monotonic() + 0.2)
-        thread.join(5)
+        with sender.deadline.brought_forward(time.monotonic() + 0.2):
+            thread.join(5)
         assert not thread.is_alive()
+    assert ended[0].retryable
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["our session", "a session of the caller's"])
+@pytest.mark.parametrize("size", [100_000, 10_000_000])
+def test_a_success_with_a_long_body_is_one(
+    receiver: WebhookReceiver, clock: ManualClock, size: int, *, own: bool
+) -> None:
+    """What it says beyond 64 KB is not read."""
+    receiver.answer(Answer(body=b"x" * size))
+    with BoundedSession(ATTEMPT_SECONDS, MAX_ANSWER_BYTES) if own else requests.Session() as session:
+        Sender(session, clock).post(receiver.url, BODY, HEADERS)
+    assert clock.waits == ()
+
+
+def test_a_certificate_of_a_private_authority_is_refused_with_a_hint(sender: Sender, tmp_path: Path) -> None:
+    """The hint names the variable that requests reads."""
+    with serving(over_tls(self_signed(tmp_path), silent)) as server:
+        error = refusal(sender, f"https://127.0.0.1:{server.port}/")
+    assert "REQUESTS_CA_BUNDLE" in str(error)
+    assert not error.retryable
+
+
+def test_a_socks_proxy_without_its_package_names_the_extra(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests says only that a scheme is not valid."""
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", missing_socks)
+    monkeypatch.setenv("ALL_PROXY", "socks5h://127.0.0.1:9")
+    assert "'.[socks]'" in str(refusal(sender, "http://receiver.test/hook"))
+
+
+def missing_socks(*_args: object, **_options: object) -> None:
+    """Fail as requests does without PySocks."""
+    msg = "Missing dependencies for SOCKS support."
+    raise requests.exceptions.InvalidSchema(msg)
 
 
 @pytest.mark.parametrize("answer", [Answer(500), Answer(404), Answer(302), Answer(reset=True), None])

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.daemon.alerts.notices import EVENTS, NOW, notice
 
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.wording import lines
-from dccd.daemon.records.model import Event
+from dccd.daemon.records.model import Event, Kind
+from dccd.daemon.records.notices import Item
 
 
 def said(*items: Item, source: str = "host-1", now: float = NOW + 60) -> list[str]:
@@ -142,3 +143,27 @@ def test_a_long_error_is_cut() -> None:
     """With a mark, within 400 characters."""
     (row,) = [row for row in said(Item("a", (replace(notice(), error="x" * 500),))) if row.startswith("Last error")]
     assert (len(row), row[-1]) == (400, "…")
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_each_kind_of_trouble_has_words_of_its_own(kind: Kind) -> None:
+    """For its beginning and its end."""
+    begun, over = (said(Item("a", (replace(notice(event), kind=kind),)))[0] for event in ("firing", "resolved"))
+    assert "an incident" not in begun
+    assert "well again" not in over
+
+
+def test_what_a_newer_version_has_to_tell_is_told_in_its_words() -> None:
+    """A kind and an event that this one does not know, alone, among some and among many."""
+    odd = replace(notice(), event="escalated", kind="lost data")
+    assert said(Item("a", (odd,)))[0] == "[ESCALATED] a has an incident (lost data) on host-1"
+    assert said(Item("a", (replace(odd, event="resolved"),)))[0].startswith("[RESOLVED] a is well again on host-1")
+    some = said(Item("a", (odd,)), Item("b", (notice(),)))
+    assert some[:2] == [
+        "[2 JOBS] on host-1: 1 firing, 1 escalated",
+        "[ESCALATED] a has an incident (lost data), since 2023-11-14 21:13 UTC (1h 1m ago): TimeoutError: no answer",
+    ]
+    many = said(*(Item(f"job {number}", (odd,)) for number in range(5)))
+    assert many[0] == "[5 JOBS] on host-1: 5 escalated"
+    assert "Escalated since" in many[1]
+    assert "job 4 (lost data)" in many[1]

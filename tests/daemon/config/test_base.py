@@ -82,7 +82,7 @@ def test_a_key_of_another_section_names_that_section() -> None:
     [error] = refused(StorageConfig, webhook_url=SECRET).errors()
     assert error["msg"] == "no such setting: it belongs below [alerts]"
     [error] = refused(StorageConfig, colour=SECRET).errors()
-    assert error["msg"] == "no such setting: expected one of local_path, fsync"
+    assert error["msg"] == "no such setting: expected one of local_path, must_exist, fsync"
 
 
 def test_a_model_of_a_user_suggests_its_own_settings() -> None:

@@ -4,8 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccd.daemon.config import CollectorConfig, HistoJob
-from dccd.daemon.config.names import KeyPath, Nested, dotted, leaves, nested, plain, setting_of, variable_of
+from dccd.daemon.config import CollectorConfig, HistoJob, settings
+from dccd.daemon.config.names import (
+    KeyPath,
+    Nested,
+    dotted,
+    leaves,
+    nested,
+    plain,
+    secret_of,
+    secrets,
+    setting_of,
+    variable_of,
+)
 
 
 @pytest.mark.parametrize("path", list(leaves()), ids=variable_of)
@@ -22,6 +33,17 @@ def test_a_variable_leads_back_to_its_setting(path: KeyPath) -> None:
 def test_a_variable_of_no_setting_leads_nowhere(variable: str) -> None:
     """A section alone needs its list index, and a plain section has none."""
     assert setting_of(variable) is None
+
+
+def test_a_secret_may_be_in_a_file() -> None:
+    """Each, and nothing else; jobs have none, or there would be more to know."""
+    secret = {each.path for each in settings() if each.secret}
+    assert secrets() == secret
+    assert all(len(path) == 2 for path in secret)
+    for path in leaves():
+        name = variable_of(path)
+        assert secret_of(f"{name}_FILE") == (name if path in secret else None)
+        assert secret_of(name) is None
 
 
 def test_the_model_below_a_key_is_known() -> None:

@@ -1,5 +1,7 @@
 """Settings from TOML files."""
 
+from pathlib import Path
+
 import pytest
 from tests.daemon.config.surroundings import Place
 
@@ -36,3 +38,34 @@ def test_a_file_that_is_there_and_cannot_be_read_is_no_default(place: Place) -> 
         assert line.startswith("dccd.toml cannot be read (")
         path.unlink()
     assert place.load().config.log.level == "DEBUG"
+
+
+@pytest.mark.parametrize("name", ["dccd.toml", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[{'.'.join('a' * 2000)}]\n",
+        f"{'.'.join('a' * 2000)} = 1\n",
+        f"a = {'{a = ' * 150}1{'}' * 150}\n",
+        f"a = {'[' * 150}{']' * 150}\n",
+        f"a = {'[' * 5000}{']' * 5000}\n",
+    ],
+    ids=["table", "key", "inline", "list", "deep list"],
+)
+def test_a_table_that_is_nested_too_deeply_is_told(place: Place, name: str, text: str) -> None:
+    """What reads settings goes down by recursion, and would end in a traceback."""
+    place.write(name, text)
+    assert place.problems() == [f"{name}: is nested too deeply to be read"]
+
+
+@pytest.mark.parametrize("written", ['"/data"', "s3://bucket", "data "])
+def test_a_path_that_was_written_wrongly_is_told_before_it_is_joined(place: Place, written: str) -> None:
+    """Beside the directory of the file it would look like a path."""
+    place.write("dccd.toml", f"[storage]\nlocal_path = '{written}'\n")
+    (line,) = place.problems()
+    assert line.startswith("dccd.toml:2: storage.local_path: ")
+
+
+def test_a_file_named_in_quotes_is_told(place: Place) -> None:
+    """By the option, too."""
+    assert place.problems(Path('"dccd.toml"')) == ['"dccd.toml": is in quotes: write the path without them']

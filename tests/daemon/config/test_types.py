@@ -1,5 +1,8 @@
 """The types of settings: what each takes, and what it refuses without showing it."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -23,7 +26,18 @@ def kept_of(name: str, given: object) -> object:
         ("ServerUrl", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("ListenAddress", "[::1]:0", "[::1]:0"),
         ("SecretUrls", "http://a, http://b,", ("http://a", "http://b")),
+        ("SecretUrls", " http://a?b=1,2 ,http://c", ("http://a?b=1,2", "http://c")),
+        ("SecretUrls", "http://a\nhttp://b\n", ("http://a", "http://b")),
+        ("SecretUrls", {"10": "http://b", "9": "http://a"}, ("http://a", "http://b")),
         ("SecretTexts", '["a,b"]', ("a,b",)),
+        ("SecretTexts", "mailto://a?to=b,c,tgram://1/2", ("mailto://a?to=b,c", "tgram://1/2")),
+        ("UtcTime", "2026", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("UtcTime", 2026, datetime(2026, 1, 1, tzinfo=UTC)),
+        ("UtcTime", "2026-03", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("UtcTime", "20260304", datetime(2026, 3, 4, tzinfo=UTC)),
+        ("UtcTime", "2026-03-04T05:06:07+02:00", datetime(2026, 3, 4, 3, 6, 7, tzinfo=UTC)),
+        ("UtcTime", 1_767_225_600, datetime(2026, 1, 1, tzinfo=UTC)),
+        ("UserPath", "/o'brien: a b/$x", Path("/o'brien: a b/$x")),
         ("ExchangeName", "gate.io", "gate.io"),
         ("Pair", "BTC/USDT:USDT", "BTC/USDT:USDT"),
         ("Pairs", "BTC/USD, ETH/USD", ("BTC/USD", "ETH/USD")),
@@ -56,7 +70,14 @@ def test_a_value_is_kept_in_one_form(name: str, given: object, kept: object) -> 
         ("Pair", "s3cret"),
         ("Pairs", ""),
         ("Pairs", "BTC/USD,BTC/USD"),
+        ("UtcTime", "2026-13"),
+        ("UtcTime", 30),
+        ("UtcTime", "20261301"),
         ("UserPath", " "),
+        ("UserPath", "'s3cret'"),
+        ("UserPath", "s3://s3cret"),
+        ("UserPath", Path("s3://s3cret")),
+        ("Url", "'https://s3cret'"),
         ("UserPath", "s3cret\0"),
     ],
 )

@@ -1,6 +1,7 @@
 """Variables, ``.env`` and directories of secrets, as containers and services have them."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.daemon.config.surroundings import Place
 from dccd.daemon.config import load_config
 from dccd.errors import ConfigError
 
+SECRETS = ("webhook_url", "extra_webhooks", "apprise_urls", "webhook_secret", "heartbeat_url")
 URL = "https://example.com/hook/s3cret-token"
 
 
@@ -149,9 +151,171 @@ def test_a_process_without_a_home_needs_a_path(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_virtual_environment_called_dotenv_is_no_file(place: Place) -> None:
-    """Python makes those."""
+    """Python makes those; any other directory of that name is one that Docker made of a file that was not there."""
     (place.path / ".env").mkdir()
+    assert place.problems() == [".env: cannot be read (Is a directory): give another file"]
+    place.write(".env/pyvenv.cfg", "")
     assert place.load().origins == {}
+
+
+@pytest.mark.parametrize("name", ["dccd.toml", ".env", "run/DCCD_ALERTS__WEBHOOK_URL", "secret"])
+@pytest.mark.parametrize("kind", ["named pipe", "socket", "device"])
+def test_what_is_no_file_is_refused_at_once(place: Place, name: str, kind: str) -> None:
+    """Reading it might never end."""
+    path = place.path / name
+    path.parent.mkdir(exist_ok=True)
+    if kind == "named pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(os.path.relpath(path))  # its own path may be too long
+    else:
+        path.symlink_to("/dev/zero")
+    if name == "secret":
+        place.environ["DCCD_ALERTS__WEBHOOK_URL_FILE"] = str(path)
+    (line,) = place.problems()
+    assert "cannot be read (" in line
+    assert f"it is a {kind}, not a file" in line or name.startswith("run/")
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        (f"DCCD_ALERTS__WEBHOOK_URL={URL}/${{TOKEN}}$b", f"{URL}/${{TOKEN}}$b"),
+        (f"DCCD_ALERTS__WEBHOOK_URL='{URL}/${{TOKEN}}'", f"{URL}/${{TOKEN}}"),
+        (f'export DCCD_ALERTS__WEBHOOK_URL="{URL}/${{HOME:-x}}"\r', f"{URL}/${{HOME:-x}}"),
+        (f"DCCD_ALERTS__WEBHOOK_URL = {URL} # a note", URL),
+    ],
+)
+def test_dotenv_is_taken_as_it_is_written(place: Place, line: str, url: str) -> None:
+    """A dollar stands for itself: what is not set would become nothing."""
+    place.write(".env", f"{line}\n")
+    assert place.load().config.alerts.webhook_url == url
+
+
+def test_quotes_that_are_not_closed_are_told(place: Place) -> None:
+    """Also on the line that they swallow."""
+    place.write(".env", 'X="one\nDCCD_ALERTS__SOURCE="two"\nDCCD_LOG__LEVEL="INFO\n')
+    assert place.problems() == [
+        f".env:{number}: {name} cannot be read: close its quotes, or those of a line above"
+        for number, name in ((2, "DCCD_ALERTS__SOURCE"), (3, "DCCD_LOG__LEVEL"))
+    ]
+
+
+def test_bytes_that_are_no_text_are_told(place: Place) -> None:
+    """A line for each, without the value; a variable of somebody else is left alone."""
+    for name in ("DCCD_ALERTS__WEBHOOK_URL", "DCCD_CONFIG", "DCCD_STORAGE__LOCAL_PATH", "OTHER"):
+        place.environ[name] = os.fsdecode(b"/d\xe9ta")
+    assert place.problems() == [
+        f"environment variable {name}: is not UTF-8: write it as text"
+        for name in sorted(place.environ)
+        if name != "OTHER"
+    ]
+
+
+@pytest.mark.parametrize("setting", SECRETS)
+@pytest.mark.parametrize("in_dotenv", [True, False])
+def test_a_secret_may_be_in_a_file_that_a_variable_names(place: Place, setting: str, in_dotenv: bool) -> None:
+    """Its place is the variable, and what surrounds the secret does not count."""
+    name = f"DCCD_ALERTS__{setting.upper()}_FILE"
+    secret = "whsec_YSBtYWRlLXVwIGtleSwgZm9yIG5vIHJlYWwgdXNl" if setting == "webhook_secret" else URL
+    path = place.write("secret", f"\ufeff {secret}\r\n")
+    if in_dotenv:
+        place.write(".env", f"{name}={path}\n")
+    else:
+        place.environ[name] = str(path)
+    traced = place.load()
+    assert getattr(traced.config.alerts, setting) in (secret, (secret,))
+    origin = traced.origins[f"alerts.{setting}"]
+    assert place.relative(origin) == (".env:1" if in_dotenv else f"environment variable {name}")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "the file cannot be read (No such file or directory): give the path of a file that holds the secret"),
+        (b"\xff", "the file is not UTF-8: write the secret as text"),
+        (b" \n", "the file is empty: write the secret into it"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_told(place: Place, content: bytes | None, problem: str) -> None:
+    """By the variable alone, as its value may be the secret in the wrong place."""
+    if content is not None:
+        place.write("s3cret", content)
+    place.environ["DCCD_ALERTS__WEBHOOK_URL_FILE"] = str(place.path / "s3cret")
+    assert place.problems() == [f"environment variable DCCD_ALERTS__WEBHOOK_URL_FILE: {problem}"]
+
+
+def test_a_secret_and_its_file_are_not_set_both(place: Place) -> None:
+    """Nobody could tell which of the two counts; those of a higher place count as for any setting."""
+    path = place.write("secret", URL)
+    place.environ |= {"DCCD_ALERTS__WEBHOOK_URL_FILE": str(path), "DCCD_ALERTS__WEBHOOK_URL": URL}
+    (line,) = place.problems()
+    assert line.startswith("environment variable DCCD_ALERTS__WEBHOOK_URL_FILE: ")
+    assert line.endswith(" DCCD_ALERTS__WEBHOOK_URL is set too: keep one of the two")
+    place.write(".env", f"DCCD_ALERTS__WEBHOOK_URL={URL}/below\n")
+    del place.environ["DCCD_ALERTS__WEBHOOK_URL"]
+    assert place.load().config.alerts.webhook_url == URL
+
+
+def test_a_misspelt_file_of_a_secret_is_told(place: Place) -> None:
+    """So is one of a setting that is no secret."""
+    place.environ |= {"DCCD_ALERTS__WEBHOK_URL_FILE": "/x", "DCCD_ALERTS__SOURCE_FILE": "/x"}
+    plain, secret = place.problems()
+    assert plain.endswith("SOURCE_FILE: no such setting: did you mean DCCD_ALERTS__SOURCE?")
+    assert secret.endswith("WEBHOK_URL_FILE: no such setting: did you mean DCCD_ALERTS__WEBHOOK_URL_FILE?")
+
+
+def test_lists_of_urls_end_where_the_next_begins(place: Place) -> None:
+    """A comma may be a part of a URL; numbers and JSON need none."""
+    first, second = f"{URL}?x=1,2", "tgram://1/2?to=3,4"
+    place.environ["DCCD_ALERTS__EXTRA_WEBHOOKS"] = f"{first}, {URL}/b,"
+    place.environ["DCCD_ALERTS__APPRISE_URLS"] = f'["{first}", "{second}"]'
+    alerts = place.load().config.alerts
+    assert (alerts.extra_webhooks, alerts.apprise_urls) == ((first, f"{URL}/b"), (first, second))
+    place.environ["DCCD_ALERTS__APPRISE_URLS_FILE"] = str(place.write("urls", f"{second}\n{first}\n"))
+    del place.environ["DCCD_ALERTS__APPRISE_URLS"]
+    assert place.load().config.alerts.apprise_urls == (second, first)
+
+
+def test_items_of_a_list_may_be_numbered_variables(place: Place) -> None:
+    """In the order of the numbers; a secret may be in a file."""
+    place.environ |= {
+        "DCCD_ALERTS__EXTRA_WEBHOOKS__10": f"{URL}?x=1,2",
+        "DCCD_ALERTS__EXTRA_WEBHOOKS__2_FILE": str(place.write("secret", URL)),
+        "DCCD_HISTO_JOBS__0__EXCHANGE": "kraken",
+        "DCCD_HISTO_JOBS__0__PAIRS__0": "BTC/USD",
+        "DCCD_HISTO_JOBS__0__PAIRS__1": "ETH/USD",
+    }
+    config = place.load().config
+    assert config.alerts.extra_webhooks == (URL, f"{URL}?x=1,2")
+    assert config.histo_jobs[0].pairs == ("BTC/USD", "ETH/USD")
+    place.environ["DCCD_ALERTS__EXTRA_WEBHOOKS"] = URL
+    (line,) = place.problems()
+    assert "EXTRA_WEBHOOKS: alerts.extra_webhooks: holds the whole list, and environment variable DCCD_" in line
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('"/data"', "is in quotes"),
+        ("/data'", "is in quotes"),
+        ("/data\r", "ends with a carriage return"),
+        ("/data ", "begins or ends with a blank"),
+        (" data", "begins or ends with a blank"),
+        ("s3://bucket/data", "is an address"),
+        ("file:/data", "is an address"),
+        ("${HOME}/data", "is not expanded"),
+        ("/da\x1bta", "without control characters"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["DCCD_STORAGE__LOCAL_PATH", "DCCD_CONFIG", "DCCD_SECRETS_DIR"])
+def test_a_path_that_was_written_wrongly_is_told(place: Place, variable: str, written: str, told: str) -> None:
+    """In one line, where a directory of that name would be made or sought below the working directory."""
+    place.environ[variable] = written
+    (line,) = place.problems()
+    assert line.startswith(f"environment variable {variable}: ")
+    assert told in line
 
 
 def test_jobs_may_be_numbered_variables(place: Place) -> None:
@@ -190,3 +354,9 @@ def test_the_jobs_of_a_higher_place_replace_all_of_a_lower(place: Place) -> None
     place.environ |= {"DCCD_HISTO_JOBS__0__EXCHANGE": "a", "DCCD_HISTO_JOBS__0__PAIRS": "A/B"}
     assert [job.exchange for job in place.load().config.histo_jobs] == ["a"]
     assert place.load(histo_jobs=()).config.histo_jobs == ()
+
+
+def test_json_that_is_nested_too_deeply_is_told(place: Place) -> None:
+    """What reads settings goes down by recursion."""
+    place.environ["DCCD_ALERTS"] = '{"a": ' * 500 + "1" + "}" * 500
+    assert place.problems() == ["environment variable DCCD_ALERTS: alerts: is nested too deeply to be read"]

@@ -9,7 +9,7 @@ from tests.daemon.exporter.overviews import FAILING, NOW, overview
 
 from dccd.daemon.exporter import exposition
 from dccd.daemon.exporter.routes import Routes
-from dccd.daemon.records.model import Expectation, JobMetrics, JobRecord
+from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobRecord, Kind
 from dccd.errors import MissingExtraError
 
 
@@ -81,3 +81,11 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     reply = Routes(overview, None)("/metrics")
     assert reply is not None
     assert (reply.status, str(reply.body).count("\n")) == (503, 1)
+
+
+def test_an_incident_of_a_newer_version_is_counted_by_its_kind() -> None:
+    """Beside those that this version finds, which are always there."""
+    odd = JobRecord(JobMetrics(NOW), (Incident("i", "lost data", NOW),))
+    found = samples(exposition(overview({"kraken/BTC/USD": odd})))
+    kinds = {name[1]: value for name, value in found.items() if name[0] == "dccd_incidents_open"}
+    assert kinds == {**dict.fromkeys(map(str, Kind), 0.0), "lost data": 1.0}

@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.daemon.exporter.overviews import NOW, get, overview, serving
 
 from dccd.candles import CandleStore, Coverage, Series
 from dccd.daemon.exporter.routes import Routes
 from dccd.daemon.exporter.server import Reply
+from dccd.daemon.records.model import Incident, JobMetrics, JobRecord
 from dccd.daemon.status.view import Overview
 from dccd.errors import StorageError
+from dccd.printable import printable
 
 DAILY = Series("kraken", "BTC/USD", "1d")
 
@@ -80,3 +84,17 @@ def test_json_is_what_status_prints() -> None:
         "notices_owed",
         "next_try_at",
     ]
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_nothing_that_an_older_version_recorded_makes_an_answer_fail(key: str, text: str) -> None:
+    """Each path answers with what any reader can decode, without a character that acts."""
+    kind = Incident("i", text, NOW)
+    bad = JobRecord(JobMetrics(NOW, errors_count=1, last_error=text), (kind,))
+    routes = Routes(lambda: overview({key: bad}, persistence=text, version=text, address=text), None)
+    for path in ("/", "/metrics", "/healthz", "/readyz", "/status.json"):
+        reply = routes(path)
+        assert reply is not None
+        body = reply.body if isinstance(reply.body, bytes) else reply.body.encode()
+        shown = body.decode().replace("\n", "")
+        assert printable(shown) == shown

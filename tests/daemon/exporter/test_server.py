@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -141,26 +142,89 @@ def test_a_slow_client_is_dropped_and_holds_nobody_up() -> None:
         server.close()
 
 
-def test_connections_beyond_the_limit_are_dropped_at_once() -> None:
-    """And when some have ended, there is room again."""
-    held = threading.Event()
-    with serving() as server:
-        host, port = split_address(server.address.removeprefix("http://").rstrip("/"))
-        waiting = [socket.create_connection((host, port), timeout=20) for _ in range(8)]
-        for connection in waiting:
-            connection.sendall(b"GET / HT")
-        with pytest.raises(requests.ConnectionError):
-            get(server, "/healthz")
-        for connection in waiting:
-            connection.close()
-        for _ in range(200):
-            try:
-                assert get(server, "/healthz").text == "ok\n"
-                break
-            except requests.ConnectionError:
-                held.wait(0.02)
-        else:
-            pytest.fail("there is no room again")
+@contextmanager
+def idle_clients(server: Exporter, addresses: Sequence[str], first: bytes) -> Iterator[list[socket.socket]]:
+    """Open a connection from each address, send a few bytes of a request, and no more."""
+    target = split_address(server.address.removeprefix("http://").rstrip("/"))
+    with ExitStack() as held:
+        opened = [
+            held.enter_context(socket.create_connection(target, timeout=20, source_address=(address, 0)))
+            for address in addresses
+        ]
+        for client in opened:
+            with suppress(OSError):  # a later one has taken its place
+                client.sendall(first)
+        yield opened
+
+
+@pytest.mark.parametrize("count", [16, 64])
+@pytest.mark.parametrize("first", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+@pytest.mark.parametrize("hosts", [1, 5, 64])
+def test_clients_that_send_no_whole_request_hold_up_no_probe(count: int, first: bytes, hosts: int) -> None:
+    """Silent or dripping, from one address or many: the oldest of them gives way at once."""
+    addresses = [f"127.0.0.{1 + number % hosts}" for number in range(count)]
+    with serving() as server, idle_clients(server, addresses, first) as clients:
+        for byte in (b"X", b"-"):
+            answer = requests.get(f"{server.address}healthz", timeout=1)
+            assert answer.text == "ok\n"
+            for client in clients:
+                with suppress(OSError):
+                    client.sendall(byte)
+
+
+def test_clients_that_do_not_take_their_answer_hold_up_no_probe() -> None:
+    """An answer that is longer than what the system keeps waits for its client, and gives way too."""
+
+    def answer(path: str) -> Reply:
+        return Reply("ok\n" if path == "/healthz" else "x" * 20_000_000)
+
+    server = Exporter("127.0.0.1:0", answer)
+    begun = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    try:
+        with idle_clients(server, ["127.0.0.1"] * 8, begun) as clients:
+            for client in clients:
+                assert client.recv(9) == b"HTTP/1.0 "
+            assert requests.get(f"{server.address}healthz", timeout=1).text == "ok\n"
+    finally:
+        server.close()
+
+
+def test_an_address_that_holds_many_connections_loses_one_of_its_own() -> None:
+    """One of another address is left alone, although it is older."""
+    addresses = ["127.0.0.2", *["127.0.0.3"] * 8, *["127.0.0.4"] * 8]
+    with serving() as server, idle_clients(server, addresses, b"GET / HT") as clients:
+        with suppress(ConnectionResetError):
+            assert clients[1].recv(1) == b""
+        clients[0].sendall(b"TP/1.1\r\nHost: localhost\r\n\r\n")
+        assert clients[0].recv(12) == b"HTTP/1.0 200"
+
+
+def test_requests_that_are_being_answered_are_left_alone() -> None:
+    """Beyond eight of one address a further one is dropped, until there is room again."""
+    begun, held = threading.Semaphore(0), threading.Event()
+
+    def slow(path: str) -> Reply:
+        if path == "/slow":
+            begun.release()
+            held.wait(30)
+        return Reply("ok\n")
+
+    server = Exporter("127.0.0.1:0", slow)
+    try:
+        with idle_clients(server, ["127.0.0.1"] * 8, b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n") as clients:
+            for _ in clients:
+                assert begun.acquire(timeout=20)
+            with pytest.raises(requests.ConnectionError):
+                get(server, "/")
+            with idle_clients(server, ["127.0.0.9"], b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as (other,):
+                assert other.recv(12) == b"HTTP/1.0 200"
+            held.set()
+            for client in clients:
+                assert client.makefile("rb").read().endswith(b"ok\n")
+        assert get(server, "/").text == "ok\n"
+    finally:
+        held.set()
+        server.close()
 
 
 def test_closing_waits_for_no_client() -> None:

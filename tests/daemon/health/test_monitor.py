@@ -394,7 +394,7 @@ class _Mute(Exception):  # noqa: N818 - it is as odd as that
             ConnectionError("https://hooks.slack.com/services/T/B/s3cret"),
             "ConnectionError: https://hooks.slack.com/***",
         ),
-        ("\ud800 \0", "\ud800 \0"),
+        ("\ud800 \0", "\\ud800 \\x00"),
     ],
 )
 def test_an_error_is_kept_on_one_line_without_secrets(
@@ -477,6 +477,28 @@ def test_a_run_that_is_called_off_is_nobodys_failure(monitor: HealthMonitor, end
     with pytest.raises(end), monitor.track("kraken", "BTC/USD"):
         raise end
     assert monitor.get_metrics() == {}
+
+
+def test_a_panic_of_an_extension_is_a_failure(monitor: HealthMonitor) -> None:
+    """It is no `Exception`, and goes on to the caller all the same."""
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+    for _ in range(2):
+        with pytest.raises(panic), monitor.track("kraken", "BTC/USD"):
+            raise panic
+    assert monitor.get_metrics()[KEY].errors_count == 2
+
+
+def test_odd_keys_are_one_record_however_they_come(monitor: HealthMonitor) -> None:
+    """Recorded clean, and found as the caller writes them."""
+    odd = "na\udcefve\x1b[2J\n" + "x" * 300
+    monitor.expect("files", odd, every=60)
+    monitor.record_failure("files", odd)
+    monitor.record_success("files", odd, rows=1)
+    with monitor.track("files", odd) as run:
+        (tracked,) = monitor.under_way
+        run.rows = 2
+    assert list(monitor.get_metrics()) == [tracked]
+    assert monitor.get_metrics()[f"files/{odd}"].rows_collected == 3
 
 
 def test_reading_opens_nothing_for_writing(tmp_path: Path) -> None:

@@ -41,3 +41,13 @@ def test_the_child_of_a_fork_has_none_of_its_parents_runs(clock: ManualClock) ->
         with runs.running("b"):
             assert runs.started_at() == {"b": NOW}
     assert runs.started_at() == {}
+
+
+def test_a_run_that_began_in_the_future_begins_now(clock: ManualClock) -> None:
+    """The clock was set back: its end is not missed for as long."""
+    runs = RunsUnderWay(clock)
+    with runs.running("a"):
+        clock.jump(-86_400)
+        assert runs.started_at() == {"a": NOW - 86_400}
+        clock.advance(100)
+        assert runs.started_at() == {"a": NOW - 86_400}

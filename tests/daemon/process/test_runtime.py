@@ -1,13 +1,34 @@
 """What a daemon is made of, and what the next one takes over."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dccd.candles import Candle, register_source, unregister_source
 from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon.config import CollectorConfig, HistoJob, LogConfig, StorageConfig
 from dccd.daemon.process.runtime import Runtime
+from dccd.daemon.records import Presence
+
+
+class Deaf:
+    """A source that answers nothing and does not notice that it should stop, until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.let_go = threading.Event()
+
+    def pages(self, pair: str, timeframe: str, since: int, until: int) -> Iterator[list[Candle]]:
+        """Wait."""
+        self.asked.set()
+        self.let_go.wait(60)
+        yield []
+
+    def close(self) -> None:
+        """Let go."""
+
 
 DONE, NEW, CHANGED = "kraken/BTC/USD", "kraken/SOL/USD", "binance/BTC/USDT"
 
@@ -76,3 +97,25 @@ def test_a_run_that_waits_for_its_turn_is_not_finished(before: Runtime) -> None:
     """The scheduler counts it as begun: it is due a candle later, and its last outcome is older than that."""
     before.postpone({DONE: (before.config.histo_jobs[0], before.next_runs()[DONE].replace(year=2100))})
     assert set(before.finished_jobs()) == {CHANGED}
+
+
+def test_a_run_that_does_not_end_in_time_is_abandoned_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as that of a source of a user's own that waits for ever."""
+    source = Deaf()
+    register_source("deaf", lambda _: source)
+    made = runtime(config(tmp_path, HistoJob(exchange="deaf", pairs=("A/B",))))
+    try:
+        made.start(lambda: Presence(1, "0", 0.0, 0.0, "running"))
+        assert source.asked.wait(30)
+        made.halt(0.1)
+        assert made.has_unfinished_runs
+        assert "abandoned, as an exchange does not answer: deaf/A/B" in caplog.text
+    finally:
+        source.let_go.set()
+        if made._ending is not None:
+            made._ending.join(60)
+        made.close(0.0)
+        unregister_source("deaf")
+    assert not made.has_unfinished_runs

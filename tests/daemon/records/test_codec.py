@@ -2,80 +2,76 @@
 
 import json
 import math
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.daemon.records.typed import KNOWN, json_of, json_values, values_of
 
-from dccd.daemon.records.codec import LATEST_SECONDS, MAX_COUNT, decode, encode
-from dccd.daemon.records.model import Incident, JobMetrics, JobRecord, Notice
+from dccd.daemon.records.checks import LATEST_SECONDS, MAX_COUNT, check_of, from_plain, salvage
+from dccd.daemon.records.codec import decode, encode, is_plain, to_plain
+from dccd.daemon.records.model import Expectation, Incident, JobMetrics, JobRecord, Notice
 
-KNOWN = {f.name for cls in (JobMetrics, JobRecord, Incident, Notice) for f in fields(cls)}
 FOUR = ["last_run_at", "last_success_at", "rows_collected", "errors_count"]
 NOTICE = {"incident": "failing-1", "number": 1, "event": "firing", "at": 5.0, "kind": "failing", "since": 1.0}
 INCIDENT = {"id": "failing-1", "kind": "failing", "since": 1.0}
-
-counts = st.integers(0, 2**100)
-times = st.floats(0, LATEST_SECONDS)
-texts = st.text(max_size=20)
-json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=5,
-)
-extras = st.dictionaries(texts.filter(lambda name: name not in KNOWN), json_values, max_size=2)
-metrics = st.builds(
-    JobMetrics,
-    last_run_at=st.none() | times,
-    last_success_at=st.none() | times,
-    rows_collected=counts,
-    errors_count=counts,
-    last_error=st.none() | texts,
-    last_duration=st.none() | times,
-    runs=counts,
-    failures=counts,
-    failing_since=st.none() | times,
-)
-incidents = st.builds(
-    Incident,
-    id=texts,
-    kind=texts,
-    since=times,
-    failures=counts,
-    successes=counts,
-    notices=counts,
-    noticed_at=st.none() | times,
-    extra=extras,
-)
-notices = st.builds(
-    Notice,
-    incident=texts,
-    number=counts,
-    event=st.sampled_from(["firing", "repeat", "resolved"]),
-    at=times,
-    kind=texts,
-    since=times,
-    failures=counts,
-    error=st.none() | texts,
-    last_success_at=st.none() | times,
-    messages=st.dictionaries(texts, texts, max_size=2),
-    told=st.lists(texts, max_size=2).map(tuple),
-    tries=st.dictionaries(st.text(), counts),
-    next_try_at=st.dictionaries(st.text(), times),
-    extra=extras,
-)
-records = st.builds(
-    JobRecord,
-    metrics=metrics,
-    incidents=st.lists(incidents, max_size=2).map(tuple),
-    owed=st.lists(notices, max_size=3).map(tuple),
-    extra=extras,
-)
+RECORDS = values_of(JobRecord)
 
 
-@given(records)
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A part of a made-up record."""
+
+    name: str
+    count: int = 0
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """A record of a future version, with a field of each form."""
+
+    at: float
+    parts: tuple[Inner, ...] = ()
+    one: Inner | None = None
+    by_name: Mapping[str, Inner] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    is_new: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@given(values_of(MadeUp))
+def test_a_new_field_needs_its_annotation_and_nothing_else(item: MadeUp) -> None:
+    """It is written, read and made up for tests, whatever form it has."""
+    plain = json.loads(json.dumps(to_plain(item)))
+    assert from_plain(MadeUp, plain) == item
+    assert item.is_new is plain.get("is_new", False)
+
+
+@pytest.mark.parametrize("annotation", [complex, list[int], int | str, tuple[int, str], Mapping[int, str], object])
+def test_a_type_that_nobody_thought_of_is_an_error_at_once(annotation: Any) -> None:
+    """Not at the first record that has it; a dataclass with such a field is one, too."""
+    with pytest.raises(TypeError):
+        check_of(annotation)
+    odd = type("Odd", (), {"__annotations__": {"it": annotation}})
+    with pytest.raises(TypeError):
+        check_of(dataclass(odd))
+
+
+@given(st.data())
+def test_what_is_salvaged_is_what_makes_sense(data: st.DataObject) -> None:
+    """Field by field, whatever stands beside it."""
+    raw = data.draw(json_of(Incident, json_values))
+    found = salvage(Incident, raw)
+    for name in found:
+        assert salvage(Incident, {name: raw[name]}) == {name: found[name]}
+    assert salvage(Incident, {"kind": "stale", "since": "soon", "failures": -1}) == {"kind": "stale"}
+
+
+@given(RECORDS)
 def test_a_record_comes_back_as_it_was(record: JobRecord) -> None:
     """On one line of ASCII, whatever its texts hold."""
     line = encode(record)
@@ -111,6 +107,13 @@ def test_only_what_differs_from_its_default_is_written() -> None:
     body = json.loads(encode(record))
     assert list(body) == [*FOUR, "failures", "incidents"]
     assert body["incidents"] == [{"id": "a", "kind": "failing", "since": 0.0}]
+
+
+@given(RECORDS)
+def test_a_record_that_is_plain_has_counts_and_texts_alone(record: JobRecord) -> None:
+    """With the timeframe that it is reserved for, as most records are like that."""
+    is_flat = record == JobRecord(record.metrics, timeframe=record.timeframe)
+    assert is_plain(json.loads(encode(record))) is is_flat
 
 
 def test_a_record_of_dccd_2_loads_and_is_not_widened() -> None:
@@ -158,19 +161,7 @@ def test_a_time_is_a_finite_number_from_zero(name: str, value: object) -> None:
     ("raw", "named"),
     [
         ({"last_error": 5}, "last_error"),
-        ({"incidents": {}}, "incidents"),
-        ({"incidents": [INCIDENT, 5]}, "object"),
-        ({"incidents": [{**INCIDENT, "since": -1}]}, "since"),
-        ({"incidents": [{"id": "a", "kind": "failing"}]}, "since missing"),
-        ({"owed": "x"}, "owed"),
-        ({"owed": [{**NOTICE, "event": "sung"}]}, "event"),
-        ({"owed": [{**NOTICE, "event": []}]}, "event"),
-        ({"owed": [{**NOTICE, "messages": {"a": 1}}]}, "messages"),
-        ({"owed": [{**NOTICE, "messages": []}]}, "messages"),
-        ({"owed": [{**NOTICE, "told": "abc"}]}, "told"),
-        ({"owed": [{**NOTICE, "told": [None]}]}, "told"),
-        ({"owed": [{**NOTICE, "tries": None}]}, "tries"),
-        ({"owed": [{}]}, "at, event, incident, kind, number, since missing"),
+        ({"timeframe": 60}, "timeframe"),
         ([], "object"),
         (None, "object"),
         ("text", "object"),
@@ -180,6 +171,60 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(raw: object, named: str) -
     """Whoever reads the log knows where to look."""
     with pytest.raises(ValueError, match=named):
         decode(raw)
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("incidents", 5),
+        ("incidents", {}),
+        ("incidents", {**INCIDENT, "since": -1}),
+        ("incidents", {"id": "a", "kind": "failing"}),
+        ("owed", "x"),
+        ("owed", {**NOTICE, "event": []}),
+        ("owed", {**NOTICE, "messages": {"a": 1}}),
+        ("owed", {**NOTICE, "told": "abc"}),
+        ("owed", {**NOTICE, "told": [None]}),
+        ("owed", {**NOTICE, "tries": None}),
+    ],
+)
+def test_what_makes_no_sense_in_a_record_is_kept_beside_what_does(name: str, item: object) -> None:
+    """The counts are gone on with, and so is each other incident and notice; the odd one is written back."""
+    good = {"incidents": INCIDENT, "owed": NOTICE}[name]
+    record = decode({"rows_collected": 7, name: [item, good]})
+    assert (record.metrics.rows_collected, len(getattr(record, name))) == (7, 1)
+    body = json.loads(encode(record))
+    assert (body["rows_collected"], body[name]) == (7, [good, item])
+    assert decode(body) == record
+    assert decode(json.loads(encode(decode({name: "not a list"})))).extra == {name: ["not a list"]}
+
+
+def test_an_expectation_that_makes_no_sense_is_kept_until_there_is_another() -> None:
+    """Nothing is expected of the job before."""
+    record = decode({"runs": 3, "expected": [1, 2]})
+    assert (record.metrics.runs, record.expected) == (3, None)
+    assert json.loads(encode(record))["expected"] == [1, 2]
+    expected = JobRecord(record.metrics, expected=Expectation(60.0, 5.0, 1.0), extra=record.extra)
+    assert json.loads(encode(expected))["expected"] == {"every": 60.0, "grace": 5.0, "since": 1.0}
+
+
+@pytest.mark.parametrize("cls", [Incident, Notice])
+def test_a_field_that_must_be_there_is_named_where_it_is_not(cls: type) -> None:
+    """All of them, in their order."""
+    names = {Incident: "id, kind, since", Notice: "at, event, incident, kind, number, since"}[cls]
+    with pytest.raises(ValueError, match=f"{names} missing"):
+        from_plain(cls, {})
+    with pytest.raises(ValueError, match="an object is expected, not int"):
+        from_plain(cls, 5)
+
+
+def test_kinds_and_events_of_a_newer_version_are_read_like_those_of_this() -> None:
+    """An incident or a notice is not lost for a word."""
+    raw = {"incidents": [{**INCIDENT, "kind": "flapping"}], "owed": [{**NOTICE, "event": "muted", "kind": "lost data"}]}
+    record = decode(raw)
+    assert ([each.kind for each in record.incidents], [each.event for each in record.owed]) == (["flapping"], ["muted"])
+    body = json.loads(encode(record))
+    assert {name: body[name] for name in raw} == raw
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, NotImplemented, [[math.inf]], {"a": -math.inf}])

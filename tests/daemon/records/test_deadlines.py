@@ -12,6 +12,7 @@ from dccd.daemon.records.policy import advance, check_deadlines, expect, retire
 NOW = 1_700_000_000.0
 EVERY = 3600.0
 GRACE = 600.0
+YEAR = 365 * 86_400.0
 ALERTS = AlertConfig(webhook_url="https://example.com/hook/made-up")
 GOOD = Outcome(ok=True, rows=10)
 BAD = Outcome(ok=False, error="TimeoutError: no answer")
@@ -207,14 +208,64 @@ def test_old_data_that_were_told_stay_so_though_runs_begin_to_fail() -> None:
     assert kinds(ran(record, NOW + 8011, newest_at=NOW + 8010)) == []
 
 
-def test_a_clock_that_goes_backwards_opens_and_repeats_nothing() -> None:
-    """However far; what is open stays open."""
+def test_a_clock_that_goes_backwards_opens_and_repeats_nothing_at_once() -> None:
+    """However far; what is open stays open, and a minute is no reason to think that the clock was wrong."""
     record = ran(expected(max_age=7200), NOW, newest_at=NOW - 100)
-    for back in (1, 3600, 1e6, 1.6e9):
-        assert check_deadlines(record, None, ALERTS, NOW - back) == record
-        assert check_deadlines(record, NOW, ALERTS, NOW - back) == record
+    assert check_deadlines(record, None, ALERTS, NOW - 60) is record
+    for back in (61, 3600, 1e6, 1.6e9):
+        for started_at in (None, NOW):
+            seen = check_deadlines(record, started_at, ALERTS, NOW - back)
+            assert (seen.incidents, seen.owed, seen.metrics) == ((), (), record.metrics)
     late = delivered(check_deadlines(record, None, ALERTS, NOW + EVERY + GRACE + 1))
-    assert check_deadlines(late, None, ALERTS, NOW - 1e6) == late
+    assert check_deadlines(late, None, ALERTS, NOW - 1e6).owed == ()
+
+
+@pytest.mark.parametrize("started_at", [None, NOW + YEAR])
+@pytest.mark.parametrize("ever_ran", [True, False])
+def test_a_time_from_the_future_delays_what_is_found_by_its_own_interval(
+    started_at: float | None, *, ever_ran: bool
+) -> None:
+    """From the first look with the clock set right, not from a year ahead; a reminder is due at that moment."""
+    record = expected(since=NOW + YEAR)
+    record = delivered(ran(record, NOW + YEAR)) if ever_ran else record
+    first = check_deadlines(record, started_at, ALERTS, NOW)
+    assert (kinds(first), check_deadlines(first, started_at, ALERTS, NOW + 10)) == ([], first)
+    limit = NOW + EVERY + GRACE
+    assert kinds(check_deadlines(first, started_at, ALERTS, limit)) == []
+    late = check_deadlines(first, started_at, ALERTS, limit + 1)
+    assert [(each.kind, each.since) for each in late.incidents] == [("overrun" if started_at else "stale", NOW)]
+
+
+def test_a_clock_that_is_set_right_again_counts_as_before() -> None:
+    """A machine that begins in 1970 and learns the time later makes no job late, nor gives it more time."""
+    record = ran(expected(), NOW)
+    in_1970 = check_deadlines(record, None, ALERTS, 60.0)
+    assert check_deadlines(in_1970, None, ALERTS, NOW + 60) == record
+    assert kinds(check_deadlines(in_1970, None, ALERTS, NOW + EVERY + GRACE + 1)) == ["stale"]
+
+
+def test_a_run_after_the_clock_was_set_back_counts_from_its_own_time() -> None:
+    """And an expectation of that time is kept, as a restart with the right clock gives no more time."""
+    record = check_deadlines(ran(expected(since=NOW + YEAR), NOW + YEAR), None, ALERTS, NOW)
+    again = ran(expect(record, expectation(NOW + 5, EVERY, GRACE)), NOW + 3000)
+    assert kinds(check_deadlines(again, None, ALERTS, NOW + 3000 + EVERY + GRACE)) == []
+    assert kinds(check_deadlines(again, None, ALERTS, NOW + 3001 + EVERY + GRACE)) == ["stale"]
+
+
+def test_data_that_never_came_are_old_in_their_time_though_the_job_was_set_up_in_the_future() -> None:
+    """A scheduled job that succeeds and finds nothing counts from when it was set up."""
+    record = JobRecord(expected=Expectation(EVERY, GRACE, NOW + YEAR, max_age=7200, scheduled=True))
+    for hour in range(4):
+        record = advance(record, Outcome(ok=True), ALERTS, NOW + hour * EVERY)
+        record = check_deadlines(record, None, ALERTS, NOW + hour * EVERY)
+        assert kinds(record) == (["old data"] if hour == 3 else [])
+
+
+def test_trouble_of_a_newer_version_hides_no_old_data() -> None:
+    """Only trouble of the runs themselves does."""
+    record = ran(expected(max_age=7200), NOW + 8000, newest_at=NOW)
+    record = replace(record, incidents=(Incident("x", "flapping", NOW),))
+    assert kinds(check_deadlines(record, None, ALERTS, NOW + 8001)) == ["flapping", "old data"]
 
 
 def test_without_a_destination_an_incident_opens_and_nothing_is_owed() -> None:

@@ -188,12 +188,14 @@ def test_an_interval_of_zero_means_no_reminder() -> None:
     assert events(run("-" * 30, record, alerts=alerts, start=NOW + 365 * 24 * HOUR)) == []
 
 
-def test_a_clock_that_goes_backwards_owes_nothing_more() -> None:
-    """Neither a reminder nor a second incident; counting goes on, and the recovery is told."""
+def test_a_clock_that_goes_backwards_owes_one_reminder() -> None:
+    """Of a notice from the future nobody knows how old it is; counting goes on, and the recovery is told."""
     record = delivered(run("---"))
+    assert events(run("-", record, start=NOW + 60)) == []
     record = run("----", record, start=NOW - 1000 * HOUR)
-    assert (events(record), len(record.incidents), record.metrics.errors_count) == ([], 1, 7)
-    assert events(run("+", record, start=NOW - 2000 * HOUR)) == ["resolved"]
+    assert (events(record), len(record.incidents), record.metrics.errors_count) == (["repeat"], 1, 7)
+    assert events(run("----", delivered(record), start=NOW - 1000 * HOUR + 5)) == []
+    assert events(run("+", delivered(record), start=NOW - 2000 * HOUR)) == ["resolved"]
 
 
 def test_without_a_destination_an_incident_opens_and_nothing_is_owed() -> None:

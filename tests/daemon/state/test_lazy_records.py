@@ -15,7 +15,7 @@ def test_metrics_alone_are_kept_as_they_were_read() -> None:
     )
 
 
-@pytest.mark.parametrize("raw", [None, [], {"rows_collected": -1}, {"incidents": 5}, {"x": float("nan")}])
+@pytest.mark.parametrize("raw", [None, [], {"rows_collected": -1}, {"timeframe": 5}, {"x": float("nan")}])
 def test_what_is_no_record_is_refused_when_it_is_read(raw: object) -> None:
     """Not at some later time, when somebody asks for it."""
     with pytest.raises(ValueError, match=r"."):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dccd.daemon.records.model import Presence
-from dccd.daemon.state.presence import DAEMON_FILE, Claim, read_presence
+from dccd.daemon.state.presence import DAEMON_FILE, DAEMON_LOCK, Claim, read_presence
 from dccd.errors import AlreadyRunningError, StorageError
 
 SAID = Presence(
@@ -66,7 +66,6 @@ def test_to_look_creates_nothing(tmp_path: Path) -> None:
         b"null",
         b'{"state": "dancing"}',
         b'{"state": ["running"]}',
-        b'{"state": "running", "destinations": 3}',
         b"\xff\xfe",
         b"[" * 100_000,
     ],
@@ -78,16 +77,20 @@ def test_a_file_that_makes_no_sense_counts_as_absent(path: Path, damage: bytes) 
 
 
 def test_what_is_odd_in_it_is_left_out(path: Path) -> None:
-    """Times that are none, texts that are none."""
+    """Times that are none, texts that are none; it is the lock that says whether the daemon lives."""
     odd = {
         "state": "running",
         "pid": "x",
         "ticked_at": True,
-        "next_runs": {"a": "soon", "b": 5, "c": 1e999},
+        "next_runs": {"a": "soon", "b": 5},
         "jobs": 1.5,
+        "destinations": 3,
+        "reloaded_at": 5,
+        "alive": True,
+        "of a newer version": [],
     }
     (path / ".dccd" / DAEMON_FILE).write_text(json.dumps(odd))
-    assert read_presence(path) == Presence(0, "unknown", 0.0, 0.0, "running", next_runs={"b": 5.0})
+    assert read_presence(path) == Presence(0, "unknown", 0.0, 0.0, "running", reloaded_at=5.0)
 
 
 def test_a_second_daemon_is_refused_and_told_who_is_there(path: Path) -> None:
@@ -177,3 +180,38 @@ def test_what_cannot_be_written_stops_nobody(path: Path) -> None:
         (path / ".dccd" / DAEMON_FILE).mkdir()
         claim.report(SAID)
     assert read_presence(path) is None
+
+
+def test_a_lock_file_that_was_removed_is_made_again(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once, and no second daemon gets in."""
+    lock = path / ".dccd" / DAEMON_LOCK
+    with Claim(path) as claim:
+        assert claim.is_held()
+        lock.unlink()
+        for _ in range(2):
+            assert claim.is_held()
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        with pytest.raises(AlreadyRunningError), Claim(path):
+            pytest.fail("two daemons run")
+    with Claim(path):
+        pass
+
+
+def test_a_daemon_whose_lock_another_one_has_taken_is_told_to_stop(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is one daemon a directory: the one that holds the lock."""
+    with Claim(path) as claim:
+        (path / ".dccd" / DAEMON_LOCK).unlink()
+        with Claim(path):
+            assert not claim.is_held()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_daemon_waits_for_its_directory(path: Path) -> None:
+    """While the disk is away there is nothing to lock, and nothing to say."""
+    with Claim(path) as claim:
+        (path / ".dccd").rename(path / "away")
+        assert claim.is_held()
+        (path / "away").rename(path / ".dccd")
+        assert claim.is_held()

@@ -49,6 +49,16 @@ def test_a_silence_holds_until_its_time(tmp_path: Path) -> None:
     assert state.silent(NOW + 60) == {}
 
 
+def test_a_silence_from_the_future_silences_nobody_and_stays(tmp_path: Path) -> None:
+    """It was set while the clock was ahead; on a clock that runs behind until it is set right, it is not lost."""
+    silence = Silence(NOW + 7200, since=NOW)
+    for before in (0, 60):
+        assert AlertState({"a": silence}).silent(NOW - before) == {"a": silence}
+    assert AlertState({"a": silence}).silent(NOW - 61) == {}
+    change_alert_state(tmp_path, lambda state: replace(state, silences={"a": silence}), NOW - 1e9)
+    assert read_alert_state(tmp_path).silent(NOW) == {"a": silence}
+
+
 def test_a_silence_that_is_over_goes_with_the_next_change(tmp_path: Path) -> None:
     """The others stay."""
     change_alert_state(tmp_path, silencing("a", NOW + 60), NOW)

@@ -64,11 +64,11 @@ def test_the_worst_job_comes_first_and_each_comes_once() -> None:
 
 def test_a_key_is_taken_apart() -> None:
     """The timeframe comes from the configuration, else from the key."""
-    named = [see_job(key, None, NOW) for key in ("kraken/BTC/USD", "kraken/BTC/USD@1m", "mine/reports")]
+    named = [see_job(key, None, NOW) for key in ("kraken/BTC/USD", "kraken/BTC/USD@1m", "mine/anna@example.com")]
     assert [(job.exchange, job.pair, job.timeframe) for job in named] == [
         ("kraken", "BTC/USD", ""),
         ("kraken", "BTC/USD", "1m"),
-        ("mine", "reports", ""),
+        ("mine", "anna@example.com", ""),
     ]
     assert see_job("kraken/BTC/USD", None, NOW, timeframe="1h").timeframe == "1h"
 
@@ -113,6 +113,15 @@ def test_the_next_try_is_the_soonest_that_anyone_waits_for() -> None:
     assert [each.gone for each in gone.destinations] == [True, False]
 
 
+def test_a_try_from_the_future_is_due() -> None:
+    """The clock was ahead when it was set, as no pause is longer than an hour."""
+    notice = Notice("i", 1, "firing", NOW, "failing", NOW, next_try_at={SLACK.id: NOW + 3601})
+    place = Configured("/data", {}, (SLACK,))
+    assert see(place, {"x/A": JobRecord(owed=(notice,))}, AlertState(), None, NOW).next_try_at == NOW
+    waits = replace(notice, next_try_at={SLACK.id: NOW + 3600})
+    assert see(place, {"x/A": JobRecord(owed=(waits,))}, AlertState(), None, NOW).next_try_at == NOW + 3600
+
+
 def presence(**changes: Any) -> Presence:
     """Return what a daemon says that runs, unless told otherwise."""
     return replace(Presence(42, "0.1.0", NOW - 90, NOW - 9, "running", alive=True), **changes)
@@ -124,6 +133,7 @@ def presence(**changes: Any) -> Presence:
         ({}, "running"),
         ({"ticked_at": NOW - HUNG_AFTER_SECONDS}, "running"),
         ({"ticked_at": NOW + 60}, "running"),
+        ({"ticked_at": NOW + 61}, "hung"),
         ({"ticked_at": NOW - HUNG_AFTER_SECONDS - 1}, "hung"),
         ({"state": "stopping"}, "stopping"),
         ({"state": "stopped"}, "starting"),

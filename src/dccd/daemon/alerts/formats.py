@@ -7,9 +7,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.messages import Item, Message
+from dccd.daemon.alerts.messages import Message
 from dccd.daemon.alerts.wording import lines
 from dccd.daemon.logs import utc
+from dccd.daemon.records import Item
 
 _SLACK_LIMIT: Final = 3900
 _DISCORD_LIMIT: Final = 3900

@@ -1,6 +1,7 @@
 """Deliver the notices owed."""
 
 import logging
+import math
 import os
 import threading
 from contextlib import ExitStack
@@ -10,21 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dccd.clock import Clock
-from dccd.daemon.alerts.couriers import Couriers
+from dccd.daemon.alerts.delivery import Delivery
 from dccd.daemon.alerts.destinations import Destination, destinations_of
-from dccd.daemon.alerts.messages import (
+from dccd.daemon.alerts.messages import Message, Plan, plan
+from dccd.daemon.records import (
     MAX_PAUSE_SECONDS,
     PAUSE_SECONDS,
     Item,
-    Message,
-    Plan,
+    JobRecord,
     acknowledge,
-    begin,
+    bind,
     defer,
     drop_unneeded,
-    plan,
 )
-from dccd.daemon.records import JobRecord
 from dccd.daemon.state import AlertState, change_alert_state, read_alert_state
 from dccd.disk import STATE_DIRECTORY, file_lock, files
 from dccd.errors import StorageError
@@ -48,7 +47,6 @@ _BUSY_SECONDS: Final = 1.0
 _SOON_SECONDS: Final = 0.05
 _LATER_SECONDS: Final = 3600.0
 _HEARTBEAT_NAME: Final = "heartbeat"
-_NEVER: Final = float("inf")
 
 
 class Outbox:
@@ -78,7 +76,7 @@ class Outbox:
         self._clock = clock
         self._destinations = destinations_of(alerts)
         names = (*(destination.id for destination in self._destinations), _HEARTBEAT_NAME)
-        self._couriers = Couriers(names, source, alerts.webhook_secret, clock, session)
+        self._delivery = Delivery(names, source, alerts.webhook_secret, clock, session)
         self._down: dict[str, float] = {}
         self._one_round = ForkLock()
 
@@ -122,39 +120,36 @@ class Outbox:
         """Send all that is due until a time of the monotonic clock; return whether nothing is owed then."""
         if not self.owes():
             return True
-        self._couriers.hurry(until)
-        try:
+        with self._delivery.deadline.brought_forward(until):
             while True:
                 patience = max(0.0, until - self._clock.monotonic())
                 wait = self.deliver(window=0.0, patience=patience)
                 if wait is None or wait > _BUSY_SECONDS or self._clock.monotonic() + wait > until:
                     break
                 self._clock.wait(threading.Event(), wait)
-        finally:
-            self._couriers.relax()
         return not self.owes()
 
     def beat(self, url: str) -> str | None:
         """Ping the URL of a heartbeat; return what went wrong, or None."""
-        courier = self._couriers[_HEARTBEAT_NAME]  # imports requests with no fork between
-        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
+        self._delivery.load()
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loaded with no fork in between
 
         try:
-            courier.beat(url)
+            self._delivery.beat(_HEARTBEAT_NAME, url)
         except NotSentError as error:
             return str(error)
         return None
 
     def close(self) -> None:
         """Close the connections; a thread that still sends makes no further try."""
-        self._couriers.close()
+        self._delivery.close()
 
     def _deliver_all(self, window: float) -> list[float | None]:
         state = read_alert_state(self._local_path)
         live = self._live(state)
         plans = {destination: self._plan(destination, window, state) for destination in live}
         busy = [destination for destination, planned in plans.items() if planned.messages or planned.muted]
-        self._couriers.side_by_side(
+        self._delivery.side_by_side(
             [partial(self._deliver_to, destination, plans[destination], live) for destination in busy]
         )
         plans |= {destination: self._plan(destination, window, state) for destination in busy}
@@ -200,18 +195,18 @@ class Outbox:
         new_id = f"msg_{os.urandom(16).hex()}"
         down = self._down.get(destination.id)
         rest = None if down is None else max(0.0, down - self._clock.monotonic())
-        if self._couriers.until < _NEVER:  # the process ends before the rest is over
+        if self._delivery.deadline.left() < math.inf:  # the process ends before the rest is over
             rest = None
         return plan(self._store.snapshot(), destination.id, now, window=window, new_id=new_id, silent=silent, rest=rest)
 
     def _send(self, destination: Destination, message: Message) -> "NotSentError | None":
-        courier = self._couriers[destination.id]  # imports requests with no fork between
-        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - as above
+        self._delivery.load()
+        from dccd.daemon.alerts.sending import NotSentError  # noqa: PLC0415 - loaded with no fork in between
 
-        bind = partial(begin, destination=destination.id, message=message.id)
-        self._change(message.items, lambda item: partial(bind, item=item))
+        bound = partial(bind, destination=destination.id, message=message.id)
+        self._change(message.items, lambda item: partial(bound, item=item))
         try:
-            courier.send(destination, message)
+            self._delivery.send(destination, message)
         except NotSentError as error:
             return error
         return None

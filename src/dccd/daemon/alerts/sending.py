@@ -1,47 +1,37 @@
-"""Post one message: tenacity decides on the tries, requests makes them."""
+"""One request to a receiver of alerts, and what its answer means."""
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import requests
-import tenacity
 
 from dccd._compat import override
-from dccd.clock import SYSTEM_CLOCK, Clock
-from dccd.http import bounded, parse_retry_after
+from dccd.http import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    AttemptError,
+    BoundedSession,
+    Deadline,
+    TooLongError,
+    parse_retry_after,
+)
 from dccd.redact import redact
 
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
-ATTEMPTS: Final = 5
-BUDGET_SECONDS: Final = 60.0
-CONNECT_TIMEOUT_SECONDS: Final = 3.05
-READ_TIMEOUT_SECONDS: Final = 10.0
-ATTEMPT_SECONDS: Final = 15.0
-_MIN_ATTEMPT_SECONDS: Final = 0.1
-_MAX_ANSWER_BYTES: Final = 4096
+MAX_ANSWER_BYTES: Final = 64 * 1024
+CUT: Final = "no whole answer in time"
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _BODY_COUNTS: Final = frozenset({"slack", "teams"})
-CUT: Final = "no whole answer in time"
 _GONE: Final = frozenset({404, 410})
+_HEADERS: Final = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "dccd"}
 
 
-class NotSentError(Exception):
-    """A message did not reach its destination; the text has no URL.
-
-    `retryable` means that the same request may succeed later, after `wait` seconds if the server gave them; `gone` that
-    the destination no longer exists.
-    """
+class NotSentError(AttemptError):
+    """A message did not reach its destination, which no longer exists if it is `gone`; the text has no URL."""
 
     def __init__(self, reason: str, *, retryable: bool, wait: float | None = None, gone: bool = False) -> None:
-        super().__init__(reason)
-        self.retryable = retryable
-        self.wait = wait
+        super().__init__(reason, retryable=retryable, wait=wait)
         self.gone = gone
 
 
@@ -59,126 +49,90 @@ _hide_paths: Final = _HidePaths()
 logging.getLogger("urllib3.connectionpool").addFilter(_hide_paths)
 
 
-@dataclass(slots=True)
-class Sender:
-    """Posts messages with retries; one thread at a time."""
-
-    session: requests.Session
-    clock: Clock = SYSTEM_CLOCK
-    _hurry: threading.Event = field(default_factory=threading.Event, init=False)
-    _until: float = field(default=float("inf"), init=False)
-
-    def hurry(self, until: float) -> None:
-        """Give up at a time of the monotonic clock."""
-        self._until = until
-        self._hurry.set()
-
-    def relax(self) -> None:
-        """Take back `hurry`."""
-        self._until = float("inf")
-        self._hurry.clear()
-
-    def post(
-        self,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        *,
-        stamp: Callable[[float], Mapping[str, str]] | None = None,
-        service: str = "",
-    ) -> None:
-        """Post a body until the server takes it; raise `NotSentError` if it refuses or all tries fail.
-
-        `stamp` returns further headers, given the time of each try. A `service` may refuse with HTTP 200.
-        """
-
-        def attempt(seconds: float) -> None:
-            stamped = {} if stamp is None else stamp(self.clock.time())
-            self._attempt(url, body, {**headers, **stamped}, service, seconds)
-
-        self.retry(attempt)
-
-    def retry(self, attempt: Callable[[float], None]) -> None:
-        """Try until a call succeeds in the seconds it is given, or raise the last error at the end of the budget."""
-        started = self.clock.monotonic()
-
-        def left() -> float:  # less once `hurry` is called
-            return min(started + BUDGET_SECONDS, self._until) - self.clock.monotonic()
-
-        def is_over(state: "RetryCallState") -> bool:
-            return state.attempt_number >= ATTEMPTS or state.upcoming_sleep > left()
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, NotSentError) and error.retryable),
-            wait=_Wait(),
-            stop=is_over,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        retrying(lambda: attempt(max(_MIN_ATTEMPT_SECONDS, min(ATTEMPT_SECONDS, left()))))
-
-    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str], service: str, seconds: float) -> None:
-        timeout = (min(CONNECT_TIMEOUT_SECONDS, seconds), min(READ_TIMEOUT_SECONDS, seconds))
-        # `from None` throughout: the errors of requests hold the URL.
-        over = threading.Event()
-        try:
-            with (
-                bounded(seconds) as over,
-                self.session.post(
-                    url, data=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True
-                ) as response,
-            ):
-                answer = response.raw.read(_MAX_ANSWER_BYTES, decode_content=False) or b""
-                status, asked = response.status_code, response.headers.get("Retry-After")
-        except Exception as error:  # noqa: BLE001 - of requests, urllib3 or the system
-            raise _classify(error, is_over=over.is_set()) from None
-        # A cut looks like the end of the answer: only a success in the status line is certain.
-        if over.is_set() and (service in _BODY_COUNTS or not 200 <= status < 300):  # noqa: PLR2004
-            raise NotSentError(CUT, retryable=True)
-        self._judge(status, asked, answer.decode("utf-8", "replace").strip(), service)
-
-    def _judge(self, status: int, asked: str | None, answer: str, service: str) -> None:
-        if 200 <= status < 300:  # noqa: PLR2004
-            if service == "slack" and answer != "ok":
-                reason = f"HTTP {status}, but not Slack's ok"
-                raise NotSentError(reason, retryable=False)
-            if service == "teams" and "HTTP error 429" in answer:
-                reason = "Teams is busy (429 in an HTTP 200)"
-                raise NotSentError(reason, retryable=True)
-            return
-        retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
-        wait = parse_retry_after(asked, self.clock.time()) if retryable else None
-        raise NotSentError(_status(status), retryable=retryable, wait=wait, gone=status in _GONE)
-
-    def _sleep(self, seconds: float) -> None:
-        end = self.clock.monotonic() + seconds
-        if self.clock.wait(self._hurry, seconds):
-            left = min(end, self._until) - self.clock.monotonic()
-            if left > 0:
-                self.clock.wait(threading.Event(), left)
+def post(  # noqa: PLR0913, PLR0917 - all of them differ
+    session: requests.Session,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    service: str,
+    deadline: Deadline,
+    now: float,
+) -> None:
+    """Post a body once; raise `NotSentError` unless the receiver takes it. A `service` may refuse with HTTP 200."""
+    status, asked, answer = _request(session, "post", url, deadline, service, data=body, headers=headers)
+    if 200 <= status < 300:  # noqa: PLR2004
+        text = answer.decode("utf-8", "replace").strip()
+        if service == "slack" and text != "ok":
+            reason = f"HTTP {status}, but not Slack's ok"
+            raise NotSentError(reason, retryable=False)
+        if service == "teams" and "HTTP error 429" in text:
+            reason = "Teams is busy (429 in an HTTP 200)"
+            raise NotSentError(reason, retryable=True)
+        return
+    retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
+    wait = parse_retry_after(asked, now) if retryable else None
+    raise NotSentError(_status(status), retryable=retryable, wait=wait, gone=status in _GONE)
 
 
-class _Wait(tenacity.wait.wait_base):
-    """The wait that the server asks for, else exponential with full jitter."""
-
-    _backoff: Final = tenacity.wait_random_exponential(multiplier=1, max=30)
-
-    @override
-    def __call__(self, retry_state: "RetryCallState") -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome is not None else None
-        if isinstance(error, NotSentError) and error.wait is not None:
-            return error.wait
-        return self._backoff(retry_state)
+def ping(session: requests.Session, url: str, deadline: Deadline) -> None:
+    """Get a URL once; raise `NotSentError` unless it answers with success."""
+    status, *_ = _request(session, "get", url, deadline, "", headers={})
+    if not 200 <= status < 300:  # noqa: PLR2004
+        raise NotSentError(_status(status), retryable=True)
 
 
-def _classify(error: Exception, *, is_over: bool) -> NotSentError:
-    if is_over:
-        return NotSentError(CUT, retryable=True)
+def _request(  # noqa: PLR0913 - as above
+    session: requests.Session,
+    method: str,
+    url: str,
+    deadline: Deadline,
+    service: str,
+    *,
+    headers: Mapping[str, str],
+    **options: Any,  # noqa: ANN401 - of requests
+) -> tuple[int, str | None, bytes]:
+    """Return status, ``Retry-After`` and the beginning of the body of an answer, or raise `NotSentError`."""
+    seconds = max(0.0, deadline.left())
+    timeout: Any = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))
+    if isinstance(session, BoundedSession):
+        timeout = deadline
+    try:
+        with getattr(session, method)(
+            url, timeout=timeout, headers={**_HEADERS, **headers}, allow_redirects=False, stream=True, **options
+        ) as response:
+            # A session of the caller's own has no bound on what it reads.
+            read = (
+                response.content
+                if isinstance(session, BoundedSession)
+                else next(response.iter_content(MAX_ANSWER_BYTES), b"")
+            )
+            return response.status_code, response.headers.get("Retry-After"), read
+    except requests.RequestException as error:
+        cut = error.response
+        if cut is not None and isinstance(error, TooLongError):  # what it begins with says enough
+            return cut.status_code, cut.headers.get("Retry-After"), cut.content
+        # A success in the status line is certain, also where the rest of the answer did not come.
+        if cut is not None and 200 <= cut.status_code < 300 and service not in _BODY_COUNTS:  # noqa: PLR2004
+            return cut.status_code, None, b""
+        raise _classify(error) from None  # its text holds the URL
+    except Exception as error:  # noqa: BLE001 - of urllib3 or the system, and it may hold the URL too
+        raise NotSentError(_words(error), retryable=True) from None
+    finally:
+        if isinstance(session, BoundedSession):  # until the next message a kept connection would go stale unseen
+            session.close()
+
+
+def _classify(error: requests.RequestException) -> NotSentError:
     if isinstance(error, requests.exceptions.SSLError):  # a ConnectionError, but a lasting one
-        return NotSentError("its TLS certificate is not trusted", retryable=False)
+        reason = "its TLS certificate is not trusted: for a CA of your own, set REQUESTS_CA_BUNDLE to its file"
+        return NotSentError(reason, retryable=False)
+    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
+        reason = "a SOCKS proxy needs the extra socks, which is not installed: pip install '.[socks]' in the checkout"
+        return NotSentError(reason, retryable=False)
+    if isinstance(error, requests.Timeout) and not error.__cause__:
+        return NotSentError(CUT, retryable=True)
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-    retryable = isinstance(error, passing) or not isinstance(error, requests.RequestException)
-    return NotSentError(_words(error), retryable=retryable)
+    return NotSentError(_words(error), retryable=isinstance(error, passing))
 
 
 def _words(error: Exception) -> str:

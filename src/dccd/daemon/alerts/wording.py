@@ -3,20 +3,19 @@
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
-from dccd.daemon.alerts.messages import Item, Message
-from dccd.daemon.records import Event, Notice
-from dccd.units import format_duration
+from dccd.daemon.alerts.messages import Message
+from dccd.daemon.records import Item, Kind, Notice
+from dccd.units import format_duration, format_time
 
-_TROUBLE: Final = {
-    "failing": ("is failing", "works again"),
-    "stale": ("has not run", "runs again"),
-    "overrun": ("does not come to an end", "came to an end"),
-    "old data": ("brings no new data", "has new data"),
+_TROUBLE: Final[Mapping[str, tuple[str, str]]] = {
+    Kind.FAILING: ("is failing", "works again"),
+    Kind.STALE: ("has not run", "runs again"),
+    Kind.OVERRUN: ("does not come to an end", "came to an end"),
+    Kind.OLD_DATA: ("brings no new data", "has new data"),
 }
-_TITLES: Final[Mapping[Event, str]] = {"firing": "Firing", "repeat": "Still firing", "resolved": "Resolved"}
+_TITLES: Final[Mapping[str, str]] = {"firing": "Firing", "repeat": "Still firing", "resolved": "Resolved"}
 _COMMANDS: Final = "To look: dccd status. To silence: dccd silence KEY --for 2h"
 _FEW: Final = 4
 _LINE_LIMIT: Final = 400
@@ -66,14 +65,14 @@ def _many(items: Sequence[Item], source: str, now: float, room: int, measure: Ca
     head, rest = _short(_count(items, source)), []
     if troubled:
         rest = [*_most_common_error(troubled), _COMMANDS]
-    events = [event for event in _TITLES if any(item.last.event == event for item in items)]
+    events = list(_events(items))
     room -= sum(measure(row) + _LINE_END for row in (head, *rest)) + _TITLE * len(events)
     names = []
     for event in events:
         told = [item for item in items if item.last.event == event]
         since = "" if event == "resolved" else f" since {_when(min(item.last.since for item in told), now)}"
         found = _names(told, room, measure)
-        names.append(f"{_TITLES[event]}{since}: {found}")
+        names.append(f"{_title(event)}{since}: {found}")
         room -= measure(found)
     return [head, *names, *rest]
 
@@ -82,7 +81,7 @@ def _names(items: Sequence[Item], room: int, measure: Callable[[str], int]) -> s
     """Return as many names as there is room for, and the count of the others."""
     kept: list[str] = []
     for item in items:
-        name = item.key if item.last.kind == "failing" else f"{item.key} ({item.last.kind})"
+        name = item.key if item.last.kind == Kind.FAILING else f"{item.key} ({item.last.kind})"
         room -= measure(name) + len(", ")
         if room < 0:
             left = f"{len(items) - len(kept)} more" if kept else f"{len(items)} jobs"
@@ -100,9 +99,18 @@ def _most_common_error(items: Sequence[Item]) -> list[str]:
 
 
 def _count(items: Sequence[Item], source: str) -> str:
-    counts = Counter(item.last.event for item in items)
-    said = ", ".join(f"{counts[event]} {title.lower()}" for event, title in _TITLES.items() if counts[event])
+    said = ", ".join(f"{count} {_title(event).lower()}" for event, count in _events(items).items())
     return f"[{len(items)} JOBS] on {source}: {said}"
+
+
+def _events(items: Sequence[Item]) -> dict[str, int]:
+    """Return how many items tell of each event, those that this version knows first."""
+    counts = Counter(item.last.event for item in items)
+    return {event: counts[event] for event in dict.fromkeys([*_TITLES, *counts]) if counts[event]}
+
+
+def _title(event: str) -> str:
+    return _TITLES.get(event, event.capitalize())
 
 
 def _short(row: str) -> str:
@@ -112,21 +120,18 @@ def _short(row: str) -> str:
 def _headline(item: Item) -> str:
     notice = item.last
     trouble, over = _TROUBLE.get(notice.kind, (f"has an incident ({notice.kind})", "is well again"))
-    match notice.event:
-        case "firing":
-            return f"[FIRING] {item.key} {trouble}"
-        case "repeat":
-            return f"[STILL FIRING] {item.key} {trouble}"
-        case "resolved":
-            over = "is configured no more" if notice.removed else over
-            return f"[RESOLVED] {item.key} {over}{': it broke and recovered meanwhile' if item.is_news else ''}"
+    title = _title(notice.event).upper()
+    if notice.event != "resolved":
+        return f"[{title}] {item.key} {trouble}"
+    over = "is configured no more" if notice.removed else over
+    return f"[{title}] {item.key} {over}{': it broke and recovered meanwhile' if item.is_news else ''}"
 
 
 def _course(item: Item) -> str:
     notice = item.last
     lasted = format_duration(notice.at - notice.since)
     data = f", newest data {_stamp(notice.newest_at)}" if notice.newest_at is not None else ""
-    extent = f", {_failures(notice.failures)}" if notice.kind == "failing" else ""
+    extent = f", {_failures(notice.failures)}" if notice.kind == Kind.FAILING else ""
     return f"It lasted {lasted}{extent} since {_stamp(notice.since)}{data}"
 
 
@@ -143,7 +148,7 @@ def _missing(notice: Notice) -> list[str]:
 
 
 def _extent(notice: Notice) -> str:
-    return f"{_failures(notice.failures)} " if notice.kind == "failing" else ""
+    return f"{_failures(notice.failures)} " if notice.kind == Kind.FAILING else ""
 
 
 def _failures(count: int) -> str:
@@ -157,4 +162,4 @@ def _when(seconds: float | None, now: float) -> str:
 
 
 def _stamp(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    return format_time(seconds, "minutes", spoken=True)

@@ -14,6 +14,7 @@ from dccd.daemon.config.models import (
     StorageConfig,
 )
 from dccd.daemon.config.problems import unreadable
+from dccd.daemon.config.reading import read_text
 
 if TYPE_CHECKING:
     from dccd.daemon.config.describe import VARIABLES, Setting, json_schema, settings, starter
@@ -33,6 +34,7 @@ __all__ = [
     "json_schema",
     "load_config",
     "migrate",
+    "read_text",
     "settings",
     "starter",
     "trace_config",

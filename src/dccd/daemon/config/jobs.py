@@ -25,7 +25,8 @@ class HistoJob(Settings, frozen=True):
     timeframe : str or int, optional
         Length of a candle, ``1m`` to ``1w`` or seconds, default ``1h``.
     start : datetime, optional
-        UTC time at which an empty series begins; default the last 500 candles.
+        UTC time at which an empty series begins, the beginning of a day, month or year such as ``2026-01``; default
+        the last 500 candles.
     base_url : str, optional
         URL of a mirror or a local server to use in place of the exchange, for each of its endpoints.
     max_consecutive_errors : int, optional

@@ -16,7 +16,8 @@ from dccd.daemon.config.names import CONFIG, SECRETS_DIR, KeyPath, dotted
 from dccd.daemon.config.problems import Problem, in_order
 from dccd.daemon.config.sources import Source, merge, of_arguments
 from dccd.daemon.config.tables import read_table
-from dccd.daemon.config.variables import Variable, assemble, in_directory, in_dotenv, in_environment
+from dccd.daemon.config.types import path_fault
+from dccd.daemon.config.variables import Variable, assemble, from_files, in_directory, in_dotenv, in_environment
 from dccd.errors import ConfigError
 
 _FILE: Final = "dccd.toml"
@@ -49,7 +50,8 @@ def load_config(path: str | os.PathLike[str] | None = None, **overrides: Any) ->
     (``DCCD_ALERTS__WEBHOOK_URL``), ``.env``, files of such names in directories of secrets (``DCCD_SECRETS_DIR``,
     systemd's ``$CREDENTIALS_DIRECTORY``, ``/run/secrets``), a TOML file, ``[tool.dccd]`` in ``pyproject.toml``, the
     default. The TOML file is `path`, else ``DCCD_CONFIG``, else the first that exists of ``./dccd.toml`` and
-    ``dccd/dccd.toml`` in the user's and the site's configuration directories.
+    ``dccd/dccd.toml`` in the user's and the site's configuration directories. A variable of a secret may end in
+    ``_FILE`` and name a file that holds it.
 
     Parameters
     ----------
@@ -147,9 +149,15 @@ def _settle(found: _Found) -> Traced | list[Problem]:
 
 
 def _gather(around: Surroundings, path: str | os.PathLike[str] | None, given: Source) -> _Found:
-    variables, problems = in_dotenv(around.directory / ".env")
-    named = [in_environment(around.environ), variables]
+    named, problems = [], []
+    for variables, wrong in (in_environment(around.environ), in_dotenv(around.directory / ".env")):
+        read, unreadable = from_files(variables)
+        named.append(read)
+        problems += [*wrong, *unreadable]
     for directory, named_by in _secrets(around, named):
+        if named_by and (fault := path_fault(str(directory))) is not None:
+            problems.append(Problem(named_by, fault))
+            continue
         variables, unreadable = in_directory(directory, named_by=named_by)
         named.append(variables)
         problems += unreadable
@@ -160,6 +168,9 @@ def _gather(around: Surroundings, path: str | os.PathLike[str] | None, given: So
         problems += misspelt
         foreign += ignored
     file, named_by = _chosen(around, path, named)
+    if file is not None and (fault := path_fault(str(file))) is not None:
+        problems.append(Problem(named_by or str(file), fault))
+        file = None
     for source, unreadable in _tables(around.directory, file, named_by):
         sources.append(source)
         problems += unreadable

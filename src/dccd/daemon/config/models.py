@@ -3,6 +3,7 @@
 They are plain models: constructing one reads no environment variable and no file. `load_config` does that.
 """
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,9 @@ class StorageConfig(Settings, frozen=True):
     ----------
     local_path : Path, optional
         Directory for candles and for the state in ``.dccd``; default the user's data directory.
+    must_exist : bool, optional
+        Whether to refuse a directory in which dccd has kept nothing yet, default false. For a disk that is mounted: if
+        it is not, nothing is collected anew on the disk below.
     fsync : bool, optional
         Whether each record waits for the disk, default true. Without it a power cut, but no crash of the process,
         may cost the last records.
@@ -49,11 +53,15 @@ class StorageConfig(Settings, frozen=True):
         description="Directory for candles and for .dccd; default $STATE_DIRECTORY, else the user's data directory.",
         examples=["data"],
     )
+    must_exist: bool = Field(
+        default=False,
+        description="Whether to refuse a directory without .dccd, as of a disk that is not mounted.",
+    )
     fsync: bool = Field(default=True, description="Whether each record waits for the disk.")
 
     if TYPE_CHECKING:  # the types that may be given, which are more than those that are kept
 
-        def __init__(self, *, local_path: str | Path = ..., fsync: bool = ...) -> None: ...
+        def __init__(self, *, local_path: str | Path = ..., must_exist: bool = ..., fsync: bool = ...) -> None: ...
 
 
 class ScheduleConfig(Settings, frozen=True):
@@ -197,21 +205,23 @@ class CollectorConfig(Settings, frozen=True):
         ) -> None: ...
 
     def jobs_by_key(self) -> list[tuple[str, HistoJob, str]]:
-        """Return each series with the key of its record.
+        """Return each series with a key that follows from the order of the jobs alone.
+
+        .. deprecated:: 0.2
+           The key of a record stays with its timeframe when jobs change their order: use ``dccd status --json``.
 
         Returns
         -------
         list of tuple of str, HistoJob and str
             Key, job and pair. The first job listed for a pair has the plain key ``exchange/pair``; each further
-            timeframe of the pair is added to its key, so that adding one moves no record.
-
-        Examples
-        --------
-        >>> from dccd.daemon.config import CollectorConfig, HistoJob
-        >>> jobs = [HistoJob(exchange="kraken", pairs=("BTC/USD",), timeframe=t) for t in ("1h", "1m")]
-        >>> [key for key, _, _ in CollectorConfig(histo_jobs=tuple(jobs)).jobs_by_key()]
-        ['kraken/BTC/USD', 'kraken/BTC/USD@1m']
+            timeframe of the pair is added to its key.
         """
+        warnings.warn(
+            "CollectorConfig.jobs_by_key() goes by the order of the jobs, and records no longer do: use the keys that "
+            "dccd status --json shows",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         seen: set[str] = set()
         keyed = []
         for job in self.histo_jobs:

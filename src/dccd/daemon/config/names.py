@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 PREFIX: Final = "DCCD_"
 DELIMITER: Final = "__"
+FILE: Final = "_FILE"
 CONFIG: Final = "DCCD_CONFIG"
 SECRETS_DIR: Final = "DCCD_SECRETS_DIR"
 
@@ -35,6 +37,11 @@ def nested(field: FieldInfo) -> Nested | None:
     many = get_origin(field.annotation) is tuple
     kind = get_args(field.annotation)[0] if many else field.annotation
     return Nested(kind, many) if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Return whether a plain setting holds a list."""
+    return get_origin(field.annotation) is tuple and nested(field) is None
 
 
 def leaves(model: type[BaseModel] = CollectorConfig, above: KeyPath = ()) -> Iterator[KeyPath]:
@@ -68,8 +75,36 @@ def variable_of(path: KeyPath) -> str:
     return PREFIX + DELIMITER.join(str(part).upper() for part in path)
 
 
+def secret_of(variable: str) -> str | None:
+    """Return the variable whose value is in the file that a variable names; None if that is not such a variable.
+
+    Examples
+    --------
+    >>> secret_of("DCCD_ALERTS__WEBHOOK_URL_FILE"), secret_of("DCCD_ALERTS__SOURCE_FILE")
+    ('DCCD_ALERTS__WEBHOOK_URL', None)
+    """
+    name = variable.removesuffix(FILE)
+    return name if name != variable and _is_secret(setting_of(name)) else None
+
+
+def _is_secret(path: KeyPath | None) -> bool:
+    return path is not None and path[:2] in secrets()
+
+
+@cache
+def secrets() -> frozenset[KeyPath]:
+    """Return the settings that are secrets; a test ensures that jobs have none."""
+    return frozenset(
+        (section, name)
+        for section, above in CollectorConfig.model_fields.items()
+        if (below := nested(above)) is not None
+        for name, field in below.model.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("writeOnly")
+    )
+
+
 def setting_of(variable: str) -> KeyPath | None:
-    """Return the setting or section that an environment variable sets; None if there is none of that name.
+    """Return the setting, section or item of a list that an environment variable sets; None if there is none.
 
     Examples
     --------
@@ -86,6 +121,8 @@ def _is_setting(path: KeyPath, model: type[BaseModel]) -> bool:
     field = model.model_fields.get(first) if isinstance(first, str) else None
     if field is None or not rest:
         return field is not None
+    if is_list(field):
+        return len(rest) == 1 and isinstance(rest[0], int)
     below = nested(field)
     if below is not None and below.many:
         number, *rest = rest

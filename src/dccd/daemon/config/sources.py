@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from dccd.daemon.config.names import KeyPath
+
+TOO_DEEP: Final = "is nested too deeply to be read"
+_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,19 @@ class Source:
 def of_arguments(arguments: Mapping[str, Any]) -> Source:
     """Return the settings that a caller passed; of a model only those that were set."""
     return Source(merge({}, arguments), {(name,): f"argument {name}" for name in arguments})
+
+
+def is_too_deep(value: Any) -> bool:  # noqa: ANN401 - settings, nested
+    """Return whether values are nested more deeply than what reads them by recursion can take."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, Mapping | list)
+            for inner in (each.values() if isinstance(each, Mapping) else each)
+        ]
+    return bool(level)
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

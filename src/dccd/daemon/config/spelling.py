@@ -12,12 +12,14 @@ from dccd.daemon.config.models import CollectorConfig
 from dccd.daemon.config.names import (
     CONFIG,
     DELIMITER,
+    FILE,
     PREFIX,
     SECRETS_DIR,
     KeyPath,
     dotted,
     leaves,
     nested,
+    secrets,
     variable_of,
 )
 
@@ -60,7 +62,8 @@ def meant_variable(variable: str) -> str | None:
 def _alike(tail: str) -> str | None:
     """Return the setting whose variable is closest, both without the prefix."""
     lists = {path[:1] for path in leaves() if 0 in path}
-    settings = (variable_of(path) for path in (*lists, *leaves()))
+    settings = [variable_of(path) for path in (*lists, *leaves())]
+    settings += [f"{variable_of(path)}{FILE}" for path in sorted(secrets())]
     known = [name.removeprefix(PREFIX) for name in (CONFIG, SECRETS_DIR, *settings)]
     *above, last = tail.split(DELIMITER)
     if same_key := [name for name in known if name.split(DELIMITER)[-1] == last]:

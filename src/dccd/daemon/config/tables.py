@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from dccd.daemon.config.names import plain
 from dccd.daemon.config.places import lines_of_keys
 from dccd.daemon.config.problems import Problem, unreadable
-from dccd.daemon.config.sources import Source
+from dccd.daemon.config.reading import read_text
+from dccd.daemon.config.sources import TOO_DEEP, Source, is_too_deep
+from dccd.daemon.config.types import path_fault
 
 if TYPE_CHECKING:
     from dccd.daemon.config.names import KeyPath
@@ -21,7 +23,7 @@ _YAML: Final = {".yaml", ".yml"}
 def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -> tuple[Source, list[Problem]]:
     """Return the settings of a table in a TOML file, none if there is a problem; relative paths are beside the file."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         return Source(), [Problem(f"{path}:{line}", "is not UTF-8: save the file as UTF-8")]
@@ -31,6 +33,8 @@ def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -
         values: Any = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         return Source(), [_no_toml(path, text, error)]
+    if is_too_deep(values):
+        return Source(), [Problem(str(path), TOO_DEEP)]
     places: dict[KeyPath, str] = {(): str(path)}
     for key, line in lines_of_keys(text).items():
         if key[: len(table)] == table:
@@ -44,7 +48,7 @@ def read_table(path: Path, table: tuple[str, ...] = (), *, named_by: str = "") -
 
 def _no_toml(path: Path, text: str, error: ValueError | RecursionError) -> Problem:
     if isinstance(error, RecursionError):
-        return Problem(str(path), "is nested too deeply to be read")
+        return Problem(str(path), TOO_DEEP)
     if not isinstance(error, tomllib.TOMLDecodeError):  # raised by int()
         return Problem(str(path), "holds a number of thousands of digits")
     if path.suffix.lower() in _YAML:
@@ -61,6 +65,6 @@ def _no_toml(path: Path, text: str, error: ValueError | RecursionError) -> Probl
 def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     storage = values.get("storage")
     local = storage.get("local_path") if isinstance(storage, dict) else None
-    if not isinstance(local, str) or not local.strip() or local.startswith("~"):
+    if not isinstance(local, str) or path_fault(local) or local.startswith("~"):
         return values
     return {**values, "storage": {**values["storage"], "local_path": str(path.absolute().parent / local)}}

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,6 +20,16 @@ _EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PAIR: Final = re.compile(r"[^\s/@\x00-\x1f]{1,64}/[^\s/@\x00-\x1f]{1,64}")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]")
 _MAX_CANDLE_SECONDS: Final = 4 * 604_800
+_QUOTES: Final = ("'", '"')
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# A Path has dropped one of the slashes; a drive of Windows is one letter.
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+# A comma may be a part of a URL; one line each is what a file may hold.
+_NEXT_URL: Final = re.compile(r"[,\n]\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_YEAR: Final = re.compile(r"\d{4}")
+_MONTH: Final = re.compile(r"\d{4}-\d{2}")
+_DAY: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_SMALL: Final = re.compile(r"-?[1-9]\d{0,7}")
 
 
 # No message here shows a value, because a secret may stand where a duration should.
@@ -51,6 +62,9 @@ def _timeframe(value: Any) -> Any:  # noqa: ANN401
 
 
 def _url(value: str) -> str:
+    if value.startswith(_QUOTES):
+        msg = "is in quotes: write the URL without them"
+        raise ValueError(msg)
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -110,16 +124,29 @@ def _mask_all(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(MASK for _ in value)
 
 
-def _split(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str):
+def _listed(value: Any) -> Any:  # noqa: ANN401
+    """Return the list that JSON or numbered variables hold; anything else as it is."""
+    if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
+        return [value[key] for key in sorted(value, key=int)]
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
         return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            msg = "should be a JSON list, or a text with commas"
-            raise ValueError(msg) from None
-    return [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        msg = "should be a JSON list, or a text with commas"
+        raise ValueError(msg) from None
+
+
+def _split(value: Any) -> Any:  # noqa: ANN401
+    found = _listed(value)
+    return [part.strip() for part in found.split(",") if part.strip()] if isinstance(found, str) else found
+
+
+def _split_urls(value: Any) -> Any:  # noqa: ANN401
+    found = _listed(value)
+    if not isinstance(found, str):
+        return found
+    return [part.strip() for part in _NEXT_URL.split(found.strip(", \t\r\n")) if part.strip()]
 
 
 def _signing(value: str | None) -> str | None:
@@ -135,10 +162,33 @@ def _signing(value: str | None) -> str | None:
     return value
 
 
+def path_fault(path: str) -> str | None:
+    """Return what is wrong with a path as it is written; None if nothing is.
+
+    ``docker --env-file`` keeps quotes and blanks, and what was meant as ``/data`` would be made below the working
+    directory.
+
+    Examples
+    --------
+    >>> path_fault('"/data"'), path_fault("s3://bucket"), path_fault("/data")
+    ('is in quotes: write the path without them', 'is an address: give the path of a directory or file', None)
+    """
+    faults = (
+        (not path.strip(), "should be a path"),
+        (path.startswith(_QUOTES) or path.endswith(_QUOTES), "is in quotes: write the path without them"),
+        (path.endswith("\r"), "ends with a carriage return: save the file that sets it with the line ends of Unix"),
+        (path != path.strip(), "begins or ends with a blank: remove it"),
+        (_CONTROL.search(path), "should be a path, without control characters"),
+        (_SCHEME.match(path), "is an address: give the path of a directory or file"),
+        ("${" in path, "holds ${...}, which is not expanded: write the path out"),
+    )
+    return next((fault for is_so, fault in faults if is_so), None)
+
+
 def _written(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, str) and (not value.strip() or "\0" in value):
-        msg = "should be a path"
-        raise ValueError(msg)
+    fault = path_fault(str(value)) if isinstance(value, str | Path) else None
+    if fault is not None:
+        raise ValueError(fault)
     return value
 
 
@@ -148,6 +198,21 @@ def _expand(value: Path) -> Path:
     except RuntimeError:
         msg = "the home directory is not known: give a full path"
         raise ValueError(msg) from None
+
+
+def _time(value: Any) -> Any:  # noqa: ANN401
+    """Return a year, a month or a day without hyphens as the date on which it begins."""
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if _YEAR.fullmatch(text):
+        return f"{text}-01-01"
+    if _MONTH.fullmatch(text):
+        return f"{text}-01"
+    if (day := _DAY.fullmatch(text)) is not None:
+        return "-".join(day.groups())
+    if _SMALL.fullmatch(text):  # Unix seconds of 1970, which nobody means
+        msg = "should be a date and time (2026-01-01T00:00:00Z)"
+        raise ValueError(msg)
+    return value
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -198,7 +263,7 @@ SecretUrl = Annotated[
 SecretUrls = Annotated[
     tuple[Url, ...],
     NoDecode,
-    BeforeValidator(_split),
+    BeforeValidator(_split_urls),
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask_all),
 ]
@@ -207,11 +272,11 @@ SecretUrls = Annotated[
 SecretTexts = Annotated[
     tuple[str, ...],
     NoDecode,
-    BeforeValidator(_split),
+    BeforeValidator(_split_urls),
     Field(repr=False, json_schema_extra={"writeOnly": True}),
     PlainSerializer(_mask_all),
 ]
-"""Texts that are secrets."""
+"""Texts that are secrets, each with a scheme."""
 
 SigningSecret = Annotated[
     str | None,
@@ -232,8 +297,8 @@ Pair = Annotated[str, AfterValidator(_pair), WithJsonSchema({"type": "string", "
 Pairs = Annotated[tuple[Pair, ...], NoDecode, BeforeValidator(_split), Len(1), AfterValidator(_distinct)]
 """One trading pair or more; a list, a JSON list, or a text with commas."""
 
-UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time in UTC; a time without a zone is taken as UTC."""
+UtcTime = Annotated[datetime, BeforeValidator(_time), AfterValidator(_in_utc)]
+"""A time in UTC; a time without a zone is taken as UTC, and a year, month or day as its beginning."""
 
 UserPath = Annotated[Path, BeforeValidator(_written), AfterValidator(_expand)]
 """A path; a leading ``~`` is the home directory."""

@@ -1,10 +1,12 @@
 """A chart of the stored candles: bars over time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from dccd.printable import printable
+from dccd.units import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +61,7 @@ def _row(span: "Span", first: int, last: int) -> str:
     held = f"{_day(found[0].start)} to {_day(found[-1].end)}, {rows:,} candles"
     gaps = f", {missing:,} missing within months" if missing else ""
     gaps += f", {breaks} {'gap' if breaks == 1 else 'gaps'} between months" if breaks else ""
-    name = escape(f"{span.series.exchange} {span.series.pair} {span.series.timeframe}")
+    name = escape(printable(f"{span.series.exchange} {span.series.pair} {span.series.timeframe}"))
     drawn = "".join(_rectangle(bar, first, last) for bar in found)
     return (
         f'<div class="series"><span class="name">{name}</span>'
@@ -90,4 +92,4 @@ def _axis(first: int, last: int) -> str:
 
 
 def _day(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
+    return format_time(milliseconds / 1000, "days")

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from dccd.daemon.exporter.assets import SCRIPT, STYLE
 from dccd.daemon.exporter.chart import chart
-from dccd.units import format_duration
+from dccd.daemon.records import Kind
+from dccd.printable import printable
+from dccd.units import format_duration, format_time
 
 if TYPE_CHECKING:
     from dccd.candles import Span
@@ -46,7 +47,7 @@ def page(overview: "Overview", spans: "Sequence[Span] | None") -> str:
 <body>
 <main>
 <h1>dccd: {summary}</h1>
-<p class="faint">As of {_clock(overview.at)} UTC. Times are ages unless they say otherwise.</p>
+<p class="faint">As of {format_time(overview.at, spoken=True)}. Times are ages unless they say otherwise.</p>
 {_facts(overview)}
 {_incidents(overview)}
 {_jobs(overview)}
@@ -91,7 +92,7 @@ def _facts(overview: "Overview") -> str:
 
 
 def _fact(name: str, text: str, tone: str) -> str:
-    return f'<dt>{escape(name)}</dt><dd class="{tone}">{escape(text)}</dd>'
+    return f'<dt>{escape(name)}</dt><dd class="{tone}">{_shown(text)}</dd>'
 
 
 def _daemon(daemon: "DaemonView", now: float) -> str:
@@ -123,11 +124,11 @@ def _incidents(overview: "Overview") -> str:
     rows = [
         _row(
             ("Trouble", _tag(each.kind, "bad"), ""),
-            ("Job", escape(job.key), ""),
+            ("Job", _shown(job.key), ""),
             ("Since", _when(each.since, overview.at), ""),
             ("Failures", str(each.failures), "number"),
             ("Notices", str(each.notices), "number"),
-            ("Last error", escape(job.last_error or "") if each.kind == "failing" else "", "text"),
+            ("Last error", _shown(job.last_error or "") if each.kind == Kind.FAILING else "", "text"),
         )
         for job in overview.jobs
         for each in job.incidents
@@ -149,7 +150,7 @@ def _jobs(overview: "Overview") -> str:
                 _tag(job.state, _TONES[job.state]) + ("" if job.silenced_until is None else _tag("silenced", "")),
                 "",
             ),
-            ("Job", escape(job.key), ""),
+            ("Job", _shown(job.key), ""),
             ("Last OK", _when(job.last_success_at, now), ""),
             ("Last run", _when(job.last_run_at, now), ""),
             ("Newest", _when(job.newest_at, now), ""),
@@ -157,7 +158,7 @@ def _jobs(overview: "Overview") -> str:
             ("Rows", f"{job.rows_collected:,}", "number"),
             ("Missing", f"{job.rows_missing:,}", "number"),
             ("Fails", str(job.errors_count), "number"),
-            ("Error", escape(_note(job, now)), "text"),
+            ("Error", _shown(_note(job, now)), "text"),
         )
         for job in overview.jobs[:_MAX_JOBS]
     ]
@@ -199,7 +200,11 @@ def _row(*cells: tuple[str, str, str]) -> str:
 
 
 def _tag(text: str, tone: str) -> str:
-    return f'<span class="tag {tone}">{escape(text.upper())}</span>'
+    return f'<span class="tag {tone}">{_shown(text.upper())}</span>'
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))
 
 
 def _note(job: "JobView", now: float) -> str:
@@ -213,23 +218,15 @@ def _note(job: "JobView", now: float) -> str:
 def _when(time: float | None, now: float) -> str:
     if time is None:
         return "never"
-    moment = _moment(time)
+    moment = format_time(time)
     return f'<time datetime="{moment}" title="{moment}">{_age(time, now)}</time>'
 
 
 def _until(time: float | None, now: float) -> str:
     if time is None:
         return "-"
-    return f'<time datetime="{_moment(time)}">{"now" if time <= now else f"in {_age(now, time)}"}</time>'
+    return f'<time datetime="{format_time(time)}">{"now" if time <= now else f"in {_age(now, time)}"}</time>'
 
 
 def _age(earlier: float, later: float) -> str:
     return format_duration(later - earlier)
-
-
-def _moment(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _clock(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"

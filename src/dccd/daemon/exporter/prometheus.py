@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import dccd
-from dccd.daemon.status import INCIDENT_KINDS, PRESENT, STATES
+from dccd.daemon.records import Kind
+from dccd.daemon.status import PRESENT, STATES
 from dccd.errors import MissingExtraError
+from dccd.printable import printable
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -72,7 +74,7 @@ def _of_daemon(overview: "Overview") -> "Iterator[Metric]":
 
     daemon = overview.daemon
     version = daemon.version or dccd.__version__
-    yield InfoMetricFamily("dccd_build", "Version of dccd.", value={"version": version})
+    yield InfoMetricFamily("dccd_build", "Version of dccd.", value={"version": printable(version)})
     yield _gauge("dccd_daemon_running", "Whether a daemon is there (1) or not (0).", daemon.state in PRESENT)
     yield _gauge("dccd_start_timestamp_seconds", "When the daemon started.", daemon.started_at)
     yield _gauge("dccd_last_tick_timestamp_seconds", "When the daemon last looked at the clock.", daemon.ticked_at)
@@ -88,8 +90,8 @@ def _of_alerts(overview: "Overview") -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
     incidents = GaugeMetricFamily("dccd_incidents_open", "Incidents that are open.", labels=["kind"])
-    kinds = [each.kind for job in overview.jobs for each in job.incidents]
-    for kind in dict.fromkeys([*INCIDENT_KINDS, *kinds]):
+    kinds = [printable(each.kind) for job in overview.jobs for each in job.incidents]
+    for kind in dict.fromkeys([*Kind, *kinds]):
         incidents.add_metric([kind], kinds.count(kind))
     yield incidents
 
@@ -125,7 +127,7 @@ def _gauge(name: str, told: str, value: float | None) -> "Metric":
 
 
 def _labels(job: "JobView") -> list[str]:
-    return [job.exchange, job.pair, job.timeframe]
+    return [printable(label) for label in (job.exchange, job.pair, job.timeframe)]
 
 
 def _one_of_a_series(jobs: "tuple[JobView, ...]") -> "list[JobView]":

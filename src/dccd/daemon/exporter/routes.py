@@ -8,6 +8,7 @@ from dccd.daemon.exporter.prometheus import MEDIA_TYPE, exposition
 from dccd.daemon.exporter.server import Reply
 from dccd.daemon.status import fault, to_json
 from dccd.errors import DccdError
+from dccd.printable import printable
 from dccd.redact import redact
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Routes:
         try:
             return make(self._read())
         except DccdError as error:
-            return Reply(f"{redact(str(error))}\n", 503)
+            return Reply(f"{printable(redact(str(error)))}\n", 503)
 
     def _page(self, overview: "Overview") -> Reply:
         spans = None if self._spans is None else self._spans()
@@ -48,4 +49,4 @@ class Routes:
 
 
 def _verdict(wrong: str | None) -> Reply:
-    return Reply("ok\n") if wrong is None else Reply(f"{wrong}\n", 503)
+    return Reply("ok\n") if wrong is None else Reply(f"{printable(wrong)}\n", 503)

@@ -3,9 +3,11 @@
 import logging
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum, auto
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, BinaryIO, ClassVar, Final, cast
@@ -18,7 +20,8 @@ from dccd.daemon.exporter.addresses import is_loopback, split_address
 logger: logging.Logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.1
-_MAX_CONNECTIONS: Final = 8
+_MAX_CONNECTIONS: Final = 16
+_MAX_OF_AN_ADDRESS: Final = 8
 _MAX_HEAD_BYTES: Final = 16_384
 _MAX_UNREAD_BYTES: Final = 131_072
 _REQUEST_SECONDS: Final = 10.0
@@ -47,7 +50,8 @@ class Server:
     """Answers requests in threads of its own until it is closed; raises `OSError` if the address cannot be used.
 
     On loopback it refuses a request whose ``Host`` names another machine: a foreign site may have made its name point
-    here. It drops connections beyond eight at once.
+    here. Where 16 connections are open, or eight of one address, a further one takes the place of one that waits for
+    its client.
     """
 
     def __init__(self, listen: str, answer: Callable[[str], Reply | None], *, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -72,16 +76,31 @@ class Server:
         self._thread.join()
 
 
+class _Stage(IntEnum):
+    """What a connection waits for, in the order in which connections are closed to make room."""
+
+    REQUEST = auto()
+    TAKING = auto()
+    ANSWER = auto()
+
+
+@dataclass(slots=True)
+class _Connection:
+    since: float
+    address: str
+    stage: _Stage = _Stage.REQUEST
+
+
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 32
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, answer: Callable[[str], Reply | None], clock: Clock) -> None:
         self.answer = answer
         self._clock = clock
         self.names = {host, "localhost", "127.0.0.1", "::1"} if is_loopback(host) else None
-        self._open: dict[socket.socket, float] = {}
+        self._open: dict[socket.socket, _Connection] = {}
         self._guard = threading.Lock()
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
@@ -98,14 +117,42 @@ class _HttpServer(ThreadingHTTPServer):
 
     @override
     def process_request(self, request: Any, client_address: Any) -> None:
+        address = str(client_address[0])
         with self._guard:
-            is_full = len(self._open) >= _MAX_CONNECTIONS
-            if not is_full:
-                self._open[request] = self._clock.monotonic()
-        if is_full:
-            self.shutdown_request(request)
-        else:
+            has_room = self._make_room(address)
+            if has_room:
+                self._open[request] = _Connection(self._clock.monotonic(), address)
+        if has_room:
             super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def _make_room(self, address: str) -> bool:
+        """Return whether there is room for a client, if need be by closing a connection that waits for its own client.
+
+        So a probe is answered however many silent or dripping clients there are, at its own address too.
+        """
+        held = Counter(each.address for each in self._open.values())
+        is_crowd = held[address] >= _MAX_OF_AN_ADDRESS
+        if not is_crowd and len(self._open) < _MAX_CONNECTIONS:
+            return True
+        waiting = [
+            (-held[each.address], each.stage, each.since, request)
+            for request, each in self._open.items()
+            if each.stage is not _Stage.ANSWER and (each.address == address or not is_crowd)
+        ]
+        if not waiting:
+            return False
+        *_, oldest = min(waiting, key=lambda each: each[:3])
+        del self._open[oldest]
+        _end(oldest)
+        return True
+
+    def enter(self, request: socket.socket, stage: _Stage) -> None:
+        """Note what a connection waits for from now on."""
+        with self._guard:
+            if (connection := self._open.get(request)) is not None:
+                connection.stage = stage
 
     @override
     def shutdown_request(self, request: Any) -> None:
@@ -122,15 +169,19 @@ class _HttpServer(ThreadingHTTPServer):
         """End the connections that have lasted `age` seconds."""
         now = self._clock.monotonic()
         with self._guard:
-            late = [request for request, since in self._open.items() if now - since >= age]
+            late = [request for request, each in self._open.items() if now - each.since >= age]
         for request in late:
-            with suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
+            _end(request)
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log at DEBUG only, as clients hang up all the time."""
         logger.debug("a connection to the exporter ended early")
+
+
+def _end(request: socket.socket) -> None:
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Bounded:
@@ -176,6 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
     @override
     def parse_request(self) -> bool:
         parsed = super().parse_request()
+        if parsed:
+            self._http.enter(self.connection, _Stage.ANSWER)
         self.close_connection = True  # one request a connection
         if parsed and self._bounded.is_exhausted:
             self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -238,6 +291,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         data = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        self._http.enter(self.connection, _Stage.TAKING)
         self.send_response(reply.status)
         own = {"Content-Type": reply.media_type, "Content-Length": str(len(data))}
         for name, value in {**_HEADERS, **own, **reply.headers}.items():

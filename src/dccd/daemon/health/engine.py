@@ -4,22 +4,25 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dccd import forks, interrupts
+from dccd._compat import override
+from dccd.clock import SYSTEM_CLOCK
 from dccd.daemon import logs, sanitize
 from dccd.daemon.alerts import Outbox
 from dccd.daemon.health.heartbeat import Heartbeat
 from dccd.daemon.health.running import RunsUnderWay
 from dccd.daemon.logs import utc
 from dccd.daemon.records import Findings, JobRecord, Outcome, Transition, advance, announce, find_trouble
-from dccd.daemon.state import MetricsStore, close_store, has_one_user, open_store
-from dccd.disk import files, open_state_directory
+from dccd.daemon.state import MetricsStore, Ticket, close_store, has_one_user, open_store
+from dccd.disk import MountedDirectory, files, mounted_directory, open_state_directory
 from dccd.errors import StorageError
 from dccd.exit_hooks import opened
-from dccd.forks import ForkLock
 from dccd.redact import hide_secrets
 from dccd.worker import Worker
 
@@ -31,6 +34,7 @@ logger: logging.Logger = logging.getLogger("dccd.daemon.health")
 _watchdog_logger: logging.Logger = logging.getLogger("dccd.daemon.watchdog")
 
 _DISK_RETRY_SECONDS: Final = 5.0
+_CHILDREN_SECONDS: Final = 2.0  # between two looks for what children recorded, who may be killed
 
 
 class Engine:
@@ -40,7 +44,8 @@ class Engine:
         self.local_path: Path = _absolute(local_path)
         self.settings = settings
         self.alerts = alerts
-        self._closing = ForkLock()
+        self._closing = forks.ForkLock()
+        self._has_children = False
         self._undo = ExitStack()
         self._secrets = ExitStack()
         self._secrets.enter_context(hide_secrets(*alerts.secrets))
@@ -56,27 +61,52 @@ class Engine:
             self._secrets.close()
             raise
         opened.add(self, self._deadline, self.close)
+        forks.renew_in_child(self)
+        forks.tell_of_forks(self)
         self._resume()
 
+    @override
+    def __reduce__(self) -> tuple[type["Engine"], tuple[Path, "AlertConfig", "MonitorSettings"]]:
+        """Have a child of multiprocessing, to which this is sent, open the same directory with the same settings.
+
+        The secrets of its alerts go with it, as a child cannot send without them; no session and no clock does.
+        """
+        self.has_forked()
+        return Engine, (self.local_path, self.alerts, replace(self.settings, session=None, clock=SYSTEM_CLOCK))
+
+    def has_forked(self) -> None:
+        """Look from now on for what children leave: one that is killed sends nothing."""
+        if self.outbox.is_on:
+            self._has_children = True
+            self._worker.wake()
+
+    def renew(self) -> None:
+        """Leave the other children to the parent, in the child of a fork."""
+        self._has_children = False
+
     def record(self, key: str, outcome: Outcome, level: int = logging.WARNING) -> None:
-        """Record and log an outcome; an error is logged and never raised, as recording must not hurt the job."""
-        with suppress(Exception):  # of a handler of the program's own, that raises
-            try:
-                now = round(self.settings.clock.time(), 3)
-                after = self.update({key: partial(advance, outcome=outcome, alerts=self.alerts, now=now)})
-            except Exception as error:  # noqa: BLE001 - its text may be anything
+        """Record and log an outcome; an error is logged and never raised, as recording must not hurt the job.
+
+        What a signal handler of the program raises meanwhile reaches the program, and the outcome is kept all the same.
+        """
+        ticket: Ticket | None = None
+        try:
+            ticket = self._ticket(key, outcome)
+            after = self._commit(ticket)
+        except BaseException as error:
+            if interrupts.is_interrupt(error):
+                self.store.keep(ticket or self._ticket(key, outcome))
+                self._worker.wake()
+                raise
+            with interrupts.suppress(Exception):  # of a handler of the program's own, that raises
                 logger.error("an outcome of %s could not be recorded: %s", key, sanitize.describe(error))  # noqa: TRY400
-            else:
+        else:
+            with interrupts.suppress(Exception):  # as above
                 _log(key, outcome, after.get(key), level)
 
     def update(self, changes: Mapping[str, Transition]) -> dict[str, JobRecord]:
         """Commit changes, and wake the background thread if there are notices to send or a disk fault."""
-        after = self.store.update(changes) if changes else {}
-        is_queued = len(after) < len(changes)  # by a signal handler in a commit: what is owed is known after it
-        owed = self.outbox.is_on and (is_queued or any(record.owed for record in after.values()))
-        if owed or self.store.fault is not None:
-            self._worker.wake()
-        return after
+        return self._commit(Ticket(changes)) if changes else {}
 
     def check(self) -> Findings:
         """Look for trouble that no outcome reports, commit and log it, and request a heartbeat."""
@@ -106,9 +136,24 @@ class Engine:
             if has_ended:  # a request left behind may still be logged, with its address
                 self._secrets.close()
 
+    def _ticket(self, key: str, outcome: Outcome) -> Ticket:
+        now = round(self.settings.clock.time(), 3)
+        return Ticket({key: partial(advance, outcome=outcome, alerts=self.alerts, now=now)})
+
+    def _commit(self, ticket: Ticket) -> dict[str, JobRecord]:
+        opened.hook_into_multiprocessing()
+        after = self.store.commit(ticket)
+        is_queued = len(after) < len(ticket.changes)  # by a signal handler in a commit: what is owed is known after it
+        owed = self.outbox.is_on and (is_queued or any(record.owed for record in after.values()))
+        if owed or self.store.fault is not None:
+            self._worker.wake()
+        return after
+
     def _open_log_and_store(self) -> MetricsStore:
         settings = self.settings
-        directory = open_state_directory(self.local_path)
+        directory = open_state_directory(self.local_path, must_exist=settings.must_exist)
+        # Kept for those who write here for a moment: while there is a monitor, the directory stays the one it was.
+        self._data: MountedDirectory = mounted_directory(self.local_path)
         # The log first, as the store may report a damaged file.
         if settings.log_file != "off":
             log = logs.attach(directory, form=settings.log_file, level=settings.log_level)
@@ -135,8 +180,9 @@ class Engine:
     def _work(self) -> float | None:
         self._heartbeat.beat()
         written = self.store.flush()
-        wait = self.outbox.deliver(window=self.alerts.group_window)
-        return wait if written else min(_DISK_RETRY_SECONDS, wait or _DISK_RETRY_SECONDS)
+        waits = [self.outbox.deliver(window=self.alerts.group_window)]
+        waits += [_DISK_RETRY_SECONDS] * (not written) + [_CHILDREN_SECONDS] * self._has_children
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _deadline(self) -> float:
         return self.settings.clock.monotonic() + self.alerts.shutdown_timeout

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,21 @@ from typing import TYPE_CHECKING, Self
 from dccd.clock import Clock
 from dccd.daemon import sanitize
 from dccd.daemon.health.engine import Engine
+from dccd.daemon.health.metrics_by_key import MetricsByKey
 from dccd.daemon.health.run import Run
-from dccd.daemon.health.settings import MonitorSettings
-from dccd.daemon.records import JobMetrics, JobRecord, Outcome, expect, expect_scheduled, expectation, job_key
+from dccd.daemon.health.settings import KnownJobs, MonitorSettings
+from dccd.daemon.records import (
+    JobMetrics,
+    JobRecord,
+    Keyed,
+    Outcome,
+    claims,
+    expect,
+    expect_scheduled,
+    expectation,
+    keys,
+    reservations,
+)
 from dccd.daemon.state import MetricsStore, read_records
 
 if TYPE_CHECKING:
@@ -22,7 +34,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from dccd.daemon.config import AlertConfig, CollectorConfig
+    from dccd.daemon.config import AlertConfig, CollectorConfig, HistoJob
 
 
 def read_metrics(local_path: str | os.PathLike[str]) -> dict[str, JobMetrics]:
@@ -53,7 +65,9 @@ def read_metrics(local_path: str | os.PathLike[str]) -> dict[str, JobMetrics]:
     ...     read_metrics(tmp)
     {}
     """
-    return {key: record.metrics for key, record in read_records(local_path).items()}
+    return MetricsByKey(
+        (key, record.metrics) for key, record in read_records(local_path).items() if not record.is_only_reserved
+    )
 
 
 class HealthMonitor:
@@ -124,6 +138,7 @@ class HealthMonitor:
 
     def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig | None" = None) -> None:
         self._engine = Engine(local_path, _no_alerts() if alerts is None else alerts, MonitorSettings())
+        self._known = KnownJobs()
 
     @classmethod
     def from_config(
@@ -166,6 +181,7 @@ class HealthMonitor:
         monitor._engine = Engine(  # noqa: SLF001 - its own class
             config.storage.local_path, config.alerts, MonitorSettings.of(config, session, clock)
         )
+        monitor._known = KnownJobs.of(config.histo_jobs, monitor.records)  # noqa: SLF001
         return monitor
 
     @property
@@ -222,13 +238,14 @@ class HealthMonitor:
         rows_missing : int, optional
             Rows that should have been there and were not; the notice of a recovery shows the number.
         """
-        key = job_key(exchange, pair, timeframe)
+        key = sanitize.to_key(exchange, pair, timeframe)
         outcome = Outcome(
             ok=True,
             rows=sanitize.to_row_count(rows, key),
             duration=sanitize.to_seconds(duration, "duration", key),
             newest_at=sanitize.to_seconds(newest_at, "newest_at", key),
             rows_missing=sanitize.to_row_count(rows_missing, key),
+            timeframe=self._known.timeframes.get(key),
         )
         self._engine.record(key, outcome)
 
@@ -260,18 +277,23 @@ class HealthMonitor:
             Whether the same failure was logged before; it counts, but is logged at DEBUG.
         """
         text = sanitize.describe(sys.exception() if error is None else error)
-        key = job_key(exchange, pair, timeframe)
-        threshold = self._engine.settings.thresholds.get(key)
+        key = sanitize.to_key(exchange, pair, timeframe)
         spent = sanitize.to_seconds(duration, "duration", key)
-        outcome = Outcome(ok=False, error=text, duration=spent, max_consecutive_errors=threshold)
+        outcome = Outcome(
+            ok=False,
+            error=text,
+            duration=spent,
+            max_consecutive_errors=self._known.thresholds.get(key),
+            timeframe=self._known.timeframes.get(key),
+        )
         self._engine.record(key, outcome, logging.DEBUG if repeated else logging.WARNING)
 
     @contextmanager
     def track(self, exchange: str, pair: str, *, timeframe: str | None = None) -> Iterator[Run]:
         """Time a job and record how it ends.
 
-        An `Exception` is recorded as a failure and raised to the caller. Cancellation, `KeyboardInterrupt` and
-        `SystemExit` are no failures of the job: nothing is recorded then.
+        An exception is recorded as a failure and raised to the caller. Cancellation, `KeyboardInterrupt`, `SystemExit`
+        and `GeneratorExit` are no failures of the job, nor is a group of nothing else: nothing is recorded then.
 
         Parameters
         ----------
@@ -301,11 +323,12 @@ class HealthMonitor:
         run, clock = Run(), self._engine.settings.clock
         started = clock.monotonic()
         try:
-            with self.watching(job_key(exchange, pair, timeframe)):
+            with self.watching(sanitize.to_key(exchange, pair, timeframe)):
                 yield run
-        except Exception as error:
-            spent = clock.monotonic() - started
-            self.record_failure(exchange, pair, error=error, duration=spent, timeframe=timeframe)
+        except BaseException as error:
+            if sanitize.is_failure(error):
+                spent = clock.monotonic() - started
+                self.record_failure(exchange, pair, error=error, duration=spent, timeframe=timeframe)
             raise
         else:
             spent = clock.monotonic() - started
@@ -376,7 +399,29 @@ class HealthMonitor:
         []
         """
         wanted = expectation(self._engine.settings.clock.time(), every, grace, max_age)
-        self._engine.update({job_key(exchange, pair, timeframe): partial(expect, expected=wanted)})
+        self._engine.update({sanitize.to_key(exchange, pair, timeframe): partial(expect, expected=wanted)})
+
+    def claim(self, jobs: "Iterable[HistoJob]") -> list[Keyed]:
+        """Reserve the keys of configured jobs, and return each series with its key.
+
+        The plain key of a pair belongs to the timeframe that had it first, until its record is forgotten.
+
+        Parameters
+        ----------
+        jobs : iterable of HistoJob
+            ``CollectorConfig.histo_jobs``.
+
+        Returns
+        -------
+        list of tuple of str, HistoJob and str
+            Key, job and pair, in the order of the jobs.
+        """
+        jobs = list(jobs)
+        records = self.records
+        self._engine.update(claims(reservations(jobs, records), records))
+        records = self.records  # another process may have been first
+        self._known = KnownJobs.of(jobs, records)
+        return keys(jobs, records)
 
     def expect_only(self, jobs: Mapping[str, tuple[float, float | None]]) -> None:
         """Set which jobs a scheduler runs, and retire those that it no longer runs.
@@ -411,7 +456,9 @@ class HealthMonitor:
         dict of str to JobMetrics
             Keys are ``'{exchange}/{pair}'`` strings. The dict is yours, and its values never change.
         """
-        return {key: record.metrics for key, record in self._store.snapshot().items()}
+        return MetricsByKey(
+            (key, record.metrics) for key, record in self._store.snapshot().items() if not record.is_only_reserved
+        )
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Send the alerts that are due and write what is kept in memory, now.

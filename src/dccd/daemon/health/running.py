@@ -32,6 +32,11 @@ class RunsUnderWay:
     def started_at(self) -> dict[str, float]:
         """Return when the oldest run under way of each job began, Unix seconds, by key."""
         oldest: dict[str, float] = {}
-        for key, started in list(self._running.values()):
+        now = self._clock.time()
+        for token, (key, started) in list(self._running.items()):
+            if started > now:  # the clock was set back: count from now on, not from when that time comes again
+                started = now  # noqa: PLW2901 - as above
+                if token in self._running:
+                    self._running[token] = (key, now)
             oldest[key] = min(started, oldest.get(key, started))
         return oldest

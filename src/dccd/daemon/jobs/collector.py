@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from dccd.candles import CandleSource, CandleStore, Series, collect, open_source
@@ -14,7 +13,7 @@ from dccd.daemon import sanitize
 from dccd.daemon.jobs.breaker import Breaker, Hold
 from dccd.daemon.jobs.tasks import JobResult, Task
 from dccd.errors import DccdError, RateLimitedError, SourceUnavailableError
-from dccd.units import format_duration
+from dccd.units import format_duration, format_time
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig, HistoJob
@@ -132,7 +131,7 @@ class Collector:
         now = self.clock.monotonic()
         if now - self._logged_at.setdefault(key, now) >= _PROGRESS_SECONDS:
             self._logged_at[key] = now
-            logger.info("%s: collected up to %s, going on", key, _utc(reached / 1000))
+            logger.info("%s: collected up to %s, going on", key, format_time(reached / 1000))
 
     def _record_success(self, task: Task, result: JobResult) -> None:
         if result.complete:
@@ -185,7 +184,7 @@ class Collector:
     def _error_of(self, hold: Hold, job: "HistoJob") -> Exception:
         if hold.refused:
             return hold.error
-        until = _utc(self.clock.time() + max(0.0, hold.until - self.clock.monotonic()))
+        until = format_time(self.clock.time() + max(0.0, hold.until - self.clock.monotonic()))
         return SourceUnavailableError(f"{job.exchange} is left alone until {until}: {hold.error}")
 
     def _note_failure(self, breaker: Breaker, task: Task, error: Exception, *, in_turn: bool) -> bool:
@@ -199,7 +198,7 @@ class Collector:
         if hold.refused and not known:
             logger.warning("%s is refused, and asked for again every %s: %s", task.key, wait, error)
         elif not hold.refused and not resting:
-            until = _utc(self.clock.time() + hold.until - now)
+            until = format_time(self.clock.time() + hold.until - now)
             logger.warning("%s is left alone by all its jobs, at first until %s: %s", task.job.exchange, until, error)
         return hold.refused
 
@@ -224,9 +223,7 @@ class Collector:
         with self._lock:
             if self._store is None:
                 storage = self.config.storage
-                self._store = CandleStore(storage.local_path, fsync=storage.fsync, clock=self.clock)
+                self._store = CandleStore(
+                    storage.local_path, fsync=storage.fsync, clock=self.clock, must_exist=storage.must_exist
+                )
             return self._store
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

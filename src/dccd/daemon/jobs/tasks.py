@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dccd.candles import Gap
+from dccd.daemon.records import JobKey
+from dccd.daemon.status import read_keys
 
 if TYPE_CHECKING:
     from dccd.daemon.config import CollectorConfig, HistoJob
+    from dccd.daemon.health import HealthMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,10 @@ class Task:
     @property
     def qualifier(self) -> str | None:
         """The timeframe if the key holds it, else None."""
-        return self.job.timeframe if self.key.endswith(f"@{self.job.timeframe}") else None
+        return JobKey.parse(self.key).timeframe
 
 
-def tasks_of(config: "CollectorConfig") -> list[Task]:
-    """Return one task for each series of a configuration, in its order."""
-    return [Task(key, job, pair) for key, job, pair in config.jobs_by_key()]
+def tasks_of(config: "CollectorConfig", health: "HealthMonitor | None" = None) -> list[Task]:
+    """Return one task for each series of a configuration, in its order; a monitor reserves their keys."""
+    keyed = read_keys(config) if health is None else health.claim(config.histo_jobs)
+    return [Task(key, job, pair) for key, job, pair in keyed]

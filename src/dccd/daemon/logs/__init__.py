@@ -73,7 +73,7 @@ def attach(directory: Path, *, form: Form = "text", level: str = "INFO") -> Path
     A handler on the root logger turns off the last resort of logging, warnings on stderr, so a handler that does the
     same is added where root had none. StorageError is raised if the file cannot be opened.
     """
-    path = Path(os.path.realpath(directory / LOG_FILE))
+    path = _path_in(directory)
     root = logging.getLogger()
     with _process.lock:
         shared = _process.files.get(path)
@@ -105,6 +105,15 @@ def detach(path: Path) -> None:
         shared.handler.end()
         if not _process.files:
             _restore(root)
+
+
+def _path_in(directory: Path) -> Path:
+    path = directory / LOG_FILE
+    try:
+        return Path(os.path.realpath(path)) if files.is_link(path) else directory.resolve() / LOG_FILE
+    except OSError as error:
+        msg = f"{path} cannot be written: {files.describe(error)}"
+        raise StorageError(msg) from None
 
 
 def _open(path: Path, form: Form) -> SharedRotatingFileHandler:

@@ -4,16 +4,16 @@ import json
 import logging
 import math
 from abc import abstractmethod
-from datetime import UTC, datetime
 from typing import Final
 
+from dccd import interrupts
 from dccd._compat import override
+from dccd.printable import ESCAPES
 from dccd.redact import redact
+from dccd.units import format_time
 
 _CONTINUED: Final = "\n  | "
-# What moves the cursor of a terminal or ends a line for some reader of the file.
-_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
-_ESCAPES: Final = _CONTROLS | {ord("\r"): "\\r", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+_ESCAPES: Final = {code: escape for code, escape in ESCAPES.items() if chr(code) not in "\t\n"}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
 
 
@@ -25,6 +25,7 @@ class _Formatter(logging.Formatter):
         try:
             return self._render(record)
         except Exception as error:  # noqa: BLE001 - a record may hold anything
+            interrupts.pass_on(error)
             text = f"a record could not be shown: {type(error).__name__}"
             return self._render(logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (), None))
 
@@ -50,7 +51,7 @@ class TextFormatter(_Formatter):
 
     @override
     def _render(self, record: logging.LogRecord) -> str:
-        head = f"{_time(record)} {record.levelname} {record.name}: {_message(record)}"
+        head = f"{utc(record.created)} {record.levelname} {record.name}: {_message(record)}"
         text = redact("\n".join([head, *_details(self, record).values()]))
         return text.rstrip("\n").replace("\r\n", "\n").translate(_ESCAPES).replace("\n", _CONTINUED)
 
@@ -72,7 +73,11 @@ class JsonFormatter(_Formatter):
 
     @override
     def _render(self, record: logging.LogRecord) -> str:
-        body: dict[str, object] = {"time": _time(record), "level": record.levelname, "logger": redact(str(record.name))}
+        body: dict[str, object] = {
+            "time": utc(record.created),
+            "level": record.levelname,
+            "logger": redact(str(record.name)),
+        }
         body["message"] = redact(_message(record))
         body |= {name: redact(text) for name, text in _details(self, record).items()}
         if extra := {redact(name): _plain(value) for name, value in vars(record).items() if name not in _STANDARD}:
@@ -82,14 +87,7 @@ class JsonFormatter(_Formatter):
 
 def utc(seconds: float) -> str:
     """Return Unix seconds as a time in UTC with milliseconds, as log records show it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _time(record: logging.LogRecord) -> str:
-    try:
-        return utc(record.created)
-    except (OSError, OverflowError, ValueError):  # of a record that somebody made up
-        return utc(0.0)
+    return format_time(seconds, "milliseconds")
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -97,6 +95,7 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:  # noqa: BLE001 - the arguments may be anything
+        interrupts.pass_on(error)
         return f"{_text(record.msg)} (not formatted: {type(error).__name__}, arguments {_text(record.args)})"
 
 
@@ -124,4 +123,5 @@ def _text(value: object) -> str:
     try:
         return str(value)
     except Exception as error:  # noqa: BLE001 - it is somebody else's
+        interrupts.pass_on(error)
         return f"<{type(value).__name__} without text: {type(error).__name__}>"

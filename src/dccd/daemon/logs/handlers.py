@@ -3,21 +3,34 @@
 import logging
 import os
 import sys
-from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final, TextIO
 
+from dccd import interrupts
 from dccd._compat import override
-from dccd.disk import file_lock, files
+from dccd.disk import MountedDirectory, file_lock, files, mounted_directory
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 BACKUPS: Final = 5
 
 
-class SharedRotatingFileHandler(RotatingFileHandler):
+class _Handler(logging.Handler):
+    """A handler whose lock no signal handler leaves taken by raising, which Python does from 3.13 on."""
+
+    @override
+    def handle(self, record: logging.LogRecord) -> bool:
+        passed: object = self.filter(record)  # from Python 3.12 on, maybe another record
+        if passed:
+            assert self.lock is not None
+            with self.lock:
+                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
+
+
+class SharedRotatingFileHandler(_Handler, RotatingFileHandler):
     """A rotating file that several processes may write.
 
     Each record is one write that appends, so lines of several processes do not mix. The first process to take the lock
@@ -26,6 +39,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
+        self._directory: MountedDirectory = mounted_directory(path.parent)
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._lost = 0
@@ -41,7 +55,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         self._has_ended = True  # a thread may still be on its way here
         self.acquire()
         try:
-            with suppress(OSError):  # somebody else may have closed its descriptor
+            with interrupts.suppress(OSError):  # somebody else may have closed its descriptor
                 self.close()
         finally:
             self.release()
@@ -55,6 +69,7 @@ class SharedRotatingFileHandler(RotatingFileHandler):
             descriptor = self._make_room(len(data))
             self._append(descriptor, self._gap() + data if self._lost else data)
         except Exception as error:  # noqa: BLE001 - the log must not harm the job that writes it
+            interrupts.pass_on(error)
             self._lost += 1
             self._set_faulty(error)
         else:
@@ -64,15 +79,16 @@ class SharedRotatingFileHandler(RotatingFileHandler):
     @override
     def doRollover(self) -> None:
         # Another process that holds the lock makes the rollover; a file that is too long is better than a lost record.
-        with suppress(OSError), file_lock(self._lock_path, timeout=0.0):
+        with interrupts.suppress(OSError), file_lock(self._lock_path, timeout=0.0):
             if not self._follow():
                 super().doRollover()
         self._follow()
 
     @override
     def _open(self) -> TextIOWrapper:
+        self._directory.check()
         stream = open(  # noqa: SIM115 - closed by close()
-            self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=_private
+            self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=files.open_file
         )
         self._is_torn = False
         return stream
@@ -109,16 +125,16 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         if stream is not None:
             try:
                 there = Path(self.baseFilename).stat()
-            except (FileNotFoundError, NotADirectoryError):
-                pass
-            except OSError:  # out of sight, but still open
-                return False
+            except OSError as error:
+                interrupts.pass_on(error)
+                if not isinstance(error, FileNotFoundError | NotADirectoryError):  # out of sight, but still open
+                    return False
             else:
-                with suppress(OSError):  # a program that becomes a daemon closes all descriptors
+                with interrupts.suppress(OSError):  # a program that becomes a daemon closes all descriptors
                     if os.path.samestat(there, os.fstat(stream.fileno())):
                         return False
             self.stream = None  # opening may fail, and must not leave a closed one
-            with suppress(OSError):
+            with interrupts.suppress(OSError):
                 stream.close()
         self.stream = self._open()
         return True
@@ -129,11 +145,11 @@ class SharedRotatingFileHandler(RotatingFileHandler):
         self._is_faulty = error is not None
         why = files.describe(error) if isinstance(error, OSError) else type(error).__name__
         state = "is written again" if error is None else f"cannot be written, {why}. Until then records are lost to it"
-        with suppress(OSError, ValueError, AttributeError):  # stderr may be closed, or None
+        with interrupts.suppress(OSError, ValueError, AttributeError):  # stderr may be closed, or None
             sys.stderr.write(f"dccd: the log file {self.baseFilename} {state}\n")
 
 
-class ConsoleHandler(logging.Handler):
+class ConsoleHandler(_Handler):
     """Writes records to a stream, escapes letters that it cannot show, and ignores a broken pipe."""
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -151,8 +167,8 @@ class ConsoleHandler(logging.Handler):
             encoding = getattr(stream, "encoding", None) or "utf-8"
             stream.write(f"{self.format(record)}\n".encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
-        except Exception:  # noqa: BLE001, S110 - there is nowhere left to say it
-            pass
+        except Exception as error:  # noqa: BLE001 - there is nowhere left to say it
+            interrupts.pass_on(error)
         finally:
             self._is_writing = False
 
@@ -183,13 +199,9 @@ def _is_handled(record: logging.LogRecord) -> bool:
 
 def _is_torn(path: Path) -> bool:
     """Return whether a file ends in the middle of a line, which a full disk leaves behind."""
-    with suppress(OSError):
+    with interrupts.suppress(OSError):
         if S_ISREG(path.stat().st_mode):
             with path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)  # which fails if there is none
                 return file.read() != b"\n"
     return False
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, files.PRIVATE)

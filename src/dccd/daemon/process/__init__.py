@@ -7,11 +7,12 @@ from dccd.daemon.process.orders import Orders
 from dccd.daemon.process.systemd import Notifier
 
 if TYPE_CHECKING:
+    from dccd.daemon.process.extras import missing_extras
     from dccd.daemon.process.runtime import Runtime
 
-__all__ = ["Notifier", "Orders", "Runtime"]
+__all__ = ["Notifier", "Orders", "Runtime", "missing_extras"]
 
-_NAMES: Final = {".runtime": ("Runtime",)}
+_NAMES: Final = {".extras": ("missing_extras",), ".runtime": ("Runtime",)}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dccd.clock import Clock
 from dccd.daemon.exporter import open_exporter
 from dccd.daemon.health import HealthMonitor
-from dccd.daemon.records import Presence
+from dccd.daemon.records import Keyed, Presence
 from dccd.daemon.scheduler import build_histo_scheduler
 from dccd.daemon.status import overview_of
 
@@ -37,6 +37,7 @@ class Runtime:
         self._exporter: Exporter | None = None
         self._ending: threading.Thread | None = None
         self.health: HealthMonitor = HealthMonitor.from_config(config, clock=clock)
+        self.jobs: list[Keyed] = self.health.claim(config.histo_jobs)
         self._scheduler = build_histo_scheduler(
             config, self.health, stop=self._stop, clock=clock, check_every=every, ticked=ticked
         )
@@ -64,7 +65,7 @@ class Runtime:
 
     def next_runs(self) -> dict[str, datetime]:
         """Return when each job is due next."""
-        keys = {key for key, _, _ in self.config.jobs_by_key()}
+        keys = {key for key, _, _ in self.jobs}
         jobs = self._scheduler.get_jobs()
         return {job.id: job.next_run_time for job in jobs if job.id in keys and job.next_run_time is not None}
 
@@ -73,7 +74,7 @@ class Runtime:
         under_way = self.health.under_way  # first: a run that ends now may have changed when its job is due
         due, metrics = self.next_runs(), self.health.get_metrics()
         found = {}
-        for key, job, _ in self.config.jobs_by_key():
+        for key, job, _ in self.jobs:
             last = metrics[key].last_run_at if key in metrics else None
             if key not in due or key in under_way or last is None:
                 continue
@@ -84,7 +85,7 @@ class Runtime:
 
     def postpone(self, finished: "Mapping[str, tuple[HistoJob, datetime]]") -> None:
         """Let unchanged jobs wait until their due time; `finished_jobs` of the runtime before gives both."""
-        for key, job, _ in self.config.jobs_by_key():
+        for key, job, _ in self.jobs:
             if key in finished and finished[key][0].model_copy(update={"pairs": job.pairs}) == job:
                 self._scheduler.modify_job(key, next_run_time=finished[key][1])
 

@@ -1,40 +1,35 @@
 """Records to JSON and back.
 
 Writing is sparse: after the four fields that every reader of ``metrics.json`` knows, only what differs from its
-default. Reading is strict in values and tolerant in keys: a field of a newer dccd is kept and written back. What a
-field may hold follows from its annotation in the model.
+default. Reading is strict in values and tolerant in keys: a field of a newer dccd is kept and written back. So is an
+incident, a notice or an expectation that makes no sense here, as the counts beside it still do.
 """
 
 import json
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
-from typing import Any, Final, TypeGuard, TypeVar, get_args
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, is_dataclass
+from functools import cache
+from typing import Any, Final, TypeGuard, get_args, get_origin
 
-from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, JobRecord, Notice
+from dccd import interrupts
+from dccd.daemon.records.checks import EXTRA, Check, check_of, checks_of, known_fields, sound
+from dccd.daemon.records.model import JobMetrics, JobRecord
 
-T = TypeVar("T")
-Check = Callable[[Any], Any]
-
-LATEST_SECONDS: Final = 253_402_300_799.0
-"""The end of the year 9999 in Unix seconds: the bound of times and of durations."""
-MAX_COUNT: Final = 2**100
-"""A bound that no counter reaches, as one outcome adds 2**53 rows at most."""
-_MAX_DEPTH: Final = 20
+_Read = Callable[[Any], tuple[Any, object]]
+"""Returns what is known of a value, and what makes no sense here, None for nothing."""
+_Writer = tuple[str, object, Callable[[Any], Any]]
+"""Name and default of a field, and what turns its value into JSON."""
 
 
 def encode(record: JobRecord) -> str:
     """Return a record as one line of JSON in ASCII."""
     metrics = record.metrics
     body: dict[str, Any] = {name: getattr(metrics, name) for name in _ALWAYS}
-    body |= _sparse(metrics)
-    if record.expected is not None:
-        body["expected"] = _sparse(record.expected)
-    if record.incidents:
-        body["incidents"] = [_sparse(incident) for incident in record.incidents]
-    if record.owed:
-        body["owed"] = [_sparse(notice) for notice in record.owed]
-    return json.dumps(body | dict(record.extra), allow_nan=False)
+    body |= _sparse(metrics) | _sparse(record, _WRITTEN)
+    kept: Any  # a list in the place of one
+    for name, kept in record.extra.items():
+        body[name] = [*body.get(name, []), *kept] if name in _LISTS else body.get(name, kept)
+    return json.dumps(body, allow_nan=False)
 
 
 def decode(raw: object) -> JobRecord:
@@ -42,180 +37,125 @@ def decode(raw: object) -> JobRecord:
     if not isinstance(raw, dict):
         msg = f"an object is expected, not {type(raw).__name__}"
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that a file may hold
-    values: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     extra: dict[str, object] = {}
-    nested: dict[str, Any] = {}
     for name, value in raw.items():
         try:
             if check := _METRICS.get(name):
-                values[name] = check(value)
-            elif read := _NESTED.get(name):
-                nested[name] = read(value)
+                metrics[name] = check(value)
+            elif read := _OWN.get(name):
+                own[name], kept = read(value)
+                if kept is not None:
+                    extra[name] = kept
             else:
-                extra[name] = _sound(value)
+                extra[name] = sound(value)
         except (TypeError, ValueError) as error:
-            msg = str(error) or f"{name} has no usable value"
+            interrupts.pass_on(error)
+            msg = f"{name} has no usable value"
             raise ValueError(msg) from None
-    return JobRecord(JobMetrics(**values), extra=extra, **nested)
+    return JobRecord(JobMetrics(**metrics), extra=extra, **own)
 
 
 def is_plain(raw: object) -> TypeGuard[dict[str, Any]]:
-    """Return whether a parsed JSON value is a record of valid metrics alone, which `decode` accepts."""
+    """Return whether a parsed JSON value is a record of valid counts and texts alone, which `decode` accepts."""
     if not isinstance(raw, dict):
         return False
     try:
         for name, value in raw.items():
-            _METRICS[name](value)
-    except (KeyError, TypeError, ValueError):
+            _FLAT[name](value)
+    except (KeyError, TypeError, ValueError) as error:
+        interrupts.pass_on(error)
         return False
     return True
 
 
-def _sparse(item: JobMetrics | Expectation | Incident | Notice) -> dict[str, Any]:
+def to_plain(item: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
+    """Return a dataclass as a JSON object, without the fields that have their default."""
+    return _sparse(item) | dict(getattr(item, EXTRA, {}))
+
+
+def _sparse(item: Any, writers: Iterable[_Writer] | None = None) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
     body = {}
-    for name, default in _DEFAULTS[type(item)]:
+    for name, default, write in writers or _writers(item.__class__):
         value = getattr(item, name)
         if value != default:
-            body[name] = value
-    return body | dict(getattr(item, "extra", {}))
+            body[name] = write(value)
+    return body
 
 
-def _build(cls: Callable[..., T], raw: object) -> T:
-    if not isinstance(raw, dict):
-        msg = f"an object is expected, not {type(raw).__name__}"
-        raise TypeError(msg)
-    known: dict[str, Any] = {}
-    extra: dict[str, object] = {}
-    for name, value in raw.items():
+@cache
+def _writers(cls: Callable[..., object]) -> tuple[_Writer, ...]:
+    return tuple(
+        (f.name, f.default_factory() if f.default_factory is not MISSING else f.default, _writer(f.type))
+        for f in known_fields(cls)
+    )
+
+
+def _writer(annotation: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a type of any form
+    """Return what turns a value into JSON, which a value without a dataclass in it is already."""
+    if is_dataclass(annotation):
+        return to_plain
+    origin, inner = get_origin(annotation), [each for each in get_args(annotation) if _holds_dataclass(each)]
+    if not inner:
+        return _same
+    write = _writer(inner[0])
+    if origin is tuple:
+        return lambda items: [write(item) for item in items]
+    if origin is Mapping:
+        return lambda items: {name: write(item) for name, item in items.items()}
+    return write
+
+
+def _holds_dataclass(annotation: Any) -> bool:  # noqa: ANN401 - a type of any form
+    return is_dataclass(annotation) or any(map(_holds_dataclass, get_args(annotation)))
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _reader(annotation: Any) -> _Read:  # noqa: ANN401 - a type of any form
+    check = check_of(annotation)
+    if not _holds_dataclass(annotation):
+        return lambda value: (check(value), None)
+    if get_origin(annotation) is tuple:
+        return _reader_of_each(check_of(get_args(annotation)[0]))
+
+    def read(value: object) -> tuple[Any, object]:
         try:
-            if check := _CHECKS[cls].get(name):
-                known[name] = check(value)
-            else:
-                extra[name] = _sound(value)
-        except (TypeError, ValueError):
-            msg = f"{name} has no usable value"
-            raise ValueError(msg) from None
-    try:
-        return cls(**known, extra=extra)
-    except TypeError:
-        missing = sorted({f.name for f in fields(cls) if f.default is f.default_factory is MISSING} - set(known))  # type: ignore[arg-type]  # a dataclass, as its callers know
-        msg = f"{', '.join(missing)} missing"
-        raise ValueError(msg) from None
+            return check(value), None
+        except ValueError as error:
+            interrupts.pass_on(error)
+            return None, sound(value)
+
+    return read
 
 
-def _all(cls: Callable[..., T]) -> Check:
-    def checked(value: object) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            raise TypeError
-        return tuple(_build(cls, item) for item in value)
+def _reader_of_each(check: Check) -> _Read:
+    def read(value: object) -> tuple[Any, object]:
+        known, kept = [], []
+        for item in value if isinstance(value, list) else [value]:
+            try:
+                known.append(check(item))
+            except ValueError as error:
+                interrupts.pass_on(error)
+                kept.append(sound(item))
+        return tuple(known), kept or None
 
-    return checked
-
-
-def _sound(value: object, depth: int = _MAX_DEPTH) -> object:
-    """Return a value of a field that is unknown here, or raise ValueError if JSON cannot hold it."""
-    if isinstance(value, dict):
-        inner: list[object] = [*value, *value.values()]
-    elif isinstance(value, list):
-        inner = value
-    elif value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    else:
-        raise ValueError
-    if not depth:
-        raise ValueError
-    for item in inner:
-        _sound(item, depth - 1)
-    return value
-
-
-def _count(value: object) -> int:
-    if type(value) is int and 0 <= value <= MAX_COUNT:
-        return value
-    raise ValueError
-
-
-def _number(value: object) -> float:
-    # NaN is not between any two numbers.
-    if (type(value) is float or type(value) is int) and 0 <= value <= LATEST_SECONDS:
-        return value
-    raise ValueError
-
-
-def _time(value: object) -> float | None:
-    if value is None or ((type(value) is float or type(value) is int) and 0 <= value <= LATEST_SECONDS):
-        return value
-    raise ValueError
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _optional(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _event(value: object) -> str:
-    if value not in get_args(Event):
-        raise ValueError
-    return _text(value)
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError
-    return tuple(_text(item) for item in value)
-
-
-def _by_text(check: Check) -> Check:
-    def checked(value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise TypeError
-        return {_text(key): check(item) for key, item in value.items()}
-
-    return checked
+    return read
 
 
 _ALWAYS: Final = ("last_run_at", "last_success_at", "rows_collected", "errors_count")
-_TYPE_CHECKS: Final[Mapping[object, Check]] = {
-    int: _count,
-    float: _number,
-    float | None: _time,
-    bool: _flag,
-    str: _text,
-    str | None: _optional(_text),
-    Event: _event,
-    tuple[str, ...]: _texts,
-    Mapping[str, str]: _by_text(_text),
-    Mapping[str, int]: _by_text(_count),
-    Mapping[str, float]: _by_text(_number),
+_METRICS: Final = checks_of(JobMetrics)
+_OWN_FIELDS: Final = {f.name: f.type for f in known_fields(JobRecord) if f.type is not JobMetrics}
+_OWN: Final = {name: _reader(annotation) for name, annotation in _OWN_FIELDS.items()}
+_FLAT: Final = {
+    **_METRICS,
+    **{name: check_of(annotation) for name, annotation in _OWN_FIELDS.items() if not _holds_dataclass(annotation)},
 }
-
-
-_CHECKS: Final[Mapping[object, Mapping[str, Check]]] = {
-    cls: {f.name: _TYPE_CHECKS[f.type] for f in fields(cls) if f.name != "extra"}
-    for cls in (JobMetrics, Expectation, Incident, Notice)
-}
-_METRICS: Final = _CHECKS[JobMetrics]
-_NESTED: Final[Mapping[str, Check]] = {
-    "incidents": _all(Incident),
-    "owed": _all(Notice),
-    "expected": lambda value: None if value is None else _build(Expectation, value),
-}
-_DEFAULTS: Final = {
-    cls: [
-        (f.name, f.default_factory() if f.default_factory is not MISSING else f.default)
-        for f in fields(cls)
-        if f.name != "extra"
-    ]
-    for cls in (JobMetrics, Expectation, Incident, Notice)
-}
+_LISTS: Final = frozenset(name for name, annotation in _OWN_FIELDS.items() if get_origin(annotation) is tuple)
+_WRITTEN: Final = sorted(  # lists last, for the eye of a person
+    (each for each in _writers(JobRecord) if each[0] in _OWN_FIELDS),
+    key=lambda each: (_holds_dataclass(_OWN_FIELDS[each[0]]), each[0] in _LISTS),
+)

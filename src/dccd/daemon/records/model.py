@@ -6,20 +6,62 @@ notices that are owed, so that one commit covers them together.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
+from dccd._compat import override
+from dccd.units import parse_timeframe
+
 Event = Literal["firing", "repeat", "resolved"]
+"""What this version tells of an incident; a newer one may have left another word in a notice."""
 
 
-def job_key(exchange: str, pair: str, timeframe: str | None = None) -> str:
-    """Return the key of a job; it has a timeframe only where a pair has more than one job.
+class Kind(StrEnum):
+    """Kinds of trouble that this version finds; a record may hold others, of a newer one."""
+
+    FAILING = "failing"
+    """Runs fail in a row."""
+    STALE = "stale"
+    """A run did not come."""
+    OVERRUN = "overrun"
+    """A run does not end."""
+    OLD_DATA = "old data"
+    """Runs succeed and bring nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """What the key of a record names; a timeframe is in it only where a pair has more than one job.
 
     Examples
     --------
-    >>> job_key("binance", "BTC/USDT"), job_key("binance", "BTC/USDT", "1m")
+    >>> str(JobKey("binance", "BTC/USDT")), str(JobKey("binance", "BTC/USDT", "1m"))
     ('binance/BTC/USDT', 'binance/BTC/USDT@1m')
+    >>> JobKey.parse("binance/BTC/USDT:USDT@1m")
+    JobKey(exchange='binance', pair='BTC/USDT:USDT', timeframe='1m')
     """
-    return f"{exchange}/{pair}@{timeframe}" if timeframe else f"{exchange}/{pair}"
+
+    exchange: str
+    pair: str
+    timeframe: str | None = None
+
+    @override
+    def __str__(self) -> str:
+        plain = f"{self.exchange}/{self.pair}"
+        return f"{plain}@{self.timeframe}" if self.timeframe else plain
+
+    @classmethod
+    def parse(cls, key: str) -> "JobKey":
+        """Return what a key names; what follows its last ``@`` belongs to the pair unless it is a timeframe."""
+        exchange, _, rest = key.partition("/")
+        pair, at, timeframe = rest.rpartition("@")
+        if not at:
+            return cls(exchange, rest)
+        try:
+            parse_timeframe(timeframe)
+        except ValueError:
+            return cls(exchange, rest)
+        return cls(exchange, pair, timeframe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +132,8 @@ class Outcome:
         Up to when the job has data, Unix seconds.
     rows_missing : int, optional
         Rows that the run should have found and did not.
+    timeframe : str or None, optional
+        The timeframe for which the plain key of its pair is reserved; None for a key that nothing reserves.
     """
 
     ok: bool
@@ -99,6 +143,7 @@ class Outcome:
     max_consecutive_errors: int | None = None
     newest_at: float | None = None
     rows_missing: int = 0
+    timeframe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +160,8 @@ class Expectation:
         Seconds after which the newest data are old; None for never.
     scheduled : bool, optional
         Whether the scheduler expects it, so that it ends when the job leaves the configuration.
+    set_back_at : float or None, optional
+        When a look first found a time of the job in the future, as the clock was set back; that counts in its place.
     extra : mapping, optional
         Fields of a newer dccd, written back as they are.
     """
@@ -124,6 +171,7 @@ class Expectation:
     since: float
     max_age: float | None = None
     scheduled: bool = False
+    set_back_at: float | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -136,8 +184,7 @@ class Incident:
     id : str
         Unique within the job.
     kind : str
-        ``failing``: runs fail in a row. ``stale``: a run did not come. ``overrun``: a run does not end.
-        ``old data``: runs succeed and bring nothing new.
+        One of `Kind`, or what a newer version found.
     since : float
         When the trouble began, such as the first failure of the streak, Unix seconds.
     failures, successes : int, optional
@@ -170,6 +217,8 @@ class Notice:
         Its id.
     number : int
         Its place among the notices of the incident, from 1.
+    event : str
+        One of `Event`, or a word of a newer version.
     at : float
         When it became owed, Unix seconds.
     since : float
@@ -196,7 +245,7 @@ class Notice:
 
     incident: str
     number: int
-    event: Event
+    event: str
     at: float
     kind: str
     since: float
@@ -230,15 +279,23 @@ class JobRecord:
         Notices that some destination was not told yet, oldest first.
     expected : Expectation or None, optional
         None where nobody said how often it should run.
+    timeframe : str or None, optional
+        The timeframe for which a plain key is reserved; None in a record of 0.1.0 and of a job that has none.
     extra : mapping, optional
-        Fields of a newer dccd, written back as they are.
+        Fields of a newer dccd and what it alone understands, written back as they are.
     """
 
     metrics: JobMetrics = field(default_factory=JobMetrics)
     incidents: tuple[Incident, ...] = ()
     owed: tuple[Notice, ...] = ()
     expected: Expectation | None = None
+    timeframe: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_only_reserved(self) -> bool:
+        """Whether it says nothing but for which timeframe its key is reserved."""
+        return self.timeframe is not None and self == JobRecord(timeframe=self.timeframe)
 
 
 Transition = Callable[[JobRecord], JobRecord | None]

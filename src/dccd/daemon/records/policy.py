@@ -1,47 +1,55 @@
 """What an outcome or the clock changes in a job's record, and which notices it then owes: pure functions."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, JobRecord, Notice, Outcome
+from dccd.daemon.records.keys import reserve
+from dccd.daemon.records.model import Event, Expectation, Incident, JobMetrics, JobRecord, Kind, Notice, Outcome
 
 if TYPE_CHECKING:
     from dccd.daemon.config import AlertConfig
 
+_AHEAD_SECONDS: Final = 60.0
+# Runs that fail or do not come have incidents of their own, and old data are then no second reason to alert.
+_OF_RUNS: Final = frozenset({Kind.FAILING, Kind.STALE, Kind.OVERRUN})
+
+
+def is_ahead(at: float, now: float) -> bool:
+    """Return whether a time that was recorded lies so far in the future that the clock must have been set back."""
+    return at - now > _AHEAD_SECONDS
+
 
 def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
     """Return the record of a job after a run; the same arguments give the same record, ids included."""
-    record = replace(record, metrics=_count(record.metrics, outcome, now))
-    for kind in ("stale", "overrun"):  # a run came, and it ended
+    record = reserve(replace(record, metrics=_count(record.metrics, outcome, now)), outcome.timeframe)
+    for kind in (Kind.STALE, Kind.OVERRUN):  # a run came, and it ended
         record = _end(record, kind, alerts, now)
     if not _data_is_old(record, now):
-        record = _end(record, "old data", alerts, now)
+        record = _end(record, Kind.OLD_DATA, alerts, now)
     return _succeed(record, alerts, now) if outcome.ok else _fail(record, outcome, alerts, now)
 
 
 def check_deadlines(record: JobRecord, started_at: float | None, alerts: "AlertConfig", now: float) -> JobRecord:
     """Return the record with incidents for what should have happened by now; `started_at` is None if no run is on."""
-    expected = record.expected
-    if expected is None:
+    if record.expected is None:
         return record
-    limit = expected.every + expected.grace
-    seen = expected.since if record.metrics.last_run_at is None else record.metrics.last_run_at
-    if started_at is not None:
-        if now - started_at > limit:
-            record = _open_or_remind(record, "overrun", started_at, alerts, now)
-    elif now - seen > limit:
-        record = _open_or_remind(record, "stale", seen, alerts, now)
-    # Runs that fail or do not come have incidents of their own, and old data are then no second reason to alert.
-    runs_well = not record.metrics.errors_count and all(incident.kind == "old data" for incident in record.incidents)
-    if _data_is_old(record, now) and (runs_well or _open_incident(record, "old data") is not None):
-        record = _open_or_remind(record, "old data", _newest(record, expected) or seen, alerts, now)
+    seen = record.expected.since if record.metrics.last_run_at is None else record.metrics.last_run_at
+    begun = seen if started_at is None else started_at
+    record, expected = _notice_clock(record, record.expected, max(begun, record.expected.since), now)
+    begun, seen = _past(begun, expected, now), _past(seen, expected, now)
+    if now - begun > expected.every + expected.grace:
+        kind = Kind.STALE if started_at is None else Kind.OVERRUN
+        record = _open_or_remind(record, kind, begun, alerts, now)
+    runs_well = not record.metrics.errors_count and all(each.kind not in _OF_RUNS for each in record.incidents)
+    if _data_is_old(record, now) and (runs_well or _open_incident(record, Kind.OLD_DATA) is not None):
+        record = _open_or_remind(record, Kind.OLD_DATA, _newest(record, expected, now) or seen, alerts, now)
     return record
 
 
 def expect(record: JobRecord, expected: Expectation) -> JobRecord:
     """Return the record with an expectation that counts from the earlier one, as a restart gives no more time."""
-    if record.expected is not None:
-        expected = replace(expected, since=record.expected.since, extra=record.expected.extra)
+    if (before := record.expected) is not None:
+        expected = replace(expected, since=before.since, set_back_at=before.set_back_at, extra=before.extra)
     return record if record.expected == expected else replace(record, expected=expected)
 
 
@@ -58,6 +66,22 @@ def announce(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
         if incident.notices == 0:
             record = _owe(record, incident, "firing", alerts, now)
     return record
+
+
+def _notice_clock(record: JobRecord, expected: Expectation, latest: float, now: float) -> tuple[JobRecord, Expectation]:
+    """Keep when a look first found a time of the job in the future, and forget it once that is no longer so."""
+    known = expected.set_back_at
+    first = now if known is None or is_ahead(known, now) else known
+    at = first if is_ahead(latest, now) else None
+    if at == known:
+        return record, expected
+    expected = replace(expected, set_back_at=at)
+    return replace(record, expected=expected), expected
+
+
+def _past(at: float, expected: Expectation, now: float) -> float:
+    """Return a time, or when it was found to lie in the future: from then on the job has its usual time."""
+    return expected.set_back_at if expected.set_back_at is not None and is_ahead(at, now) else at
 
 
 def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
@@ -85,22 +109,22 @@ def _count(metrics: JobMetrics, outcome: Outcome, now: float) -> JobMetrics:
 
 def _fail(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
     metrics = record.metrics
-    incident = _open_incident(record, "failing")
+    incident = _open_incident(record, Kind.FAILING)
     if incident is not None:
         record = _with(record, replace(incident, failures=incident.failures + 1, successes=0))
     elif metrics.errors_count < (outcome.max_consecutive_errors or alerts.max_consecutive_errors):
         return record
     since = now if metrics.failing_since is None else metrics.failing_since
-    return _open_or_remind(record, "failing", since, alerts, now)
+    return _open_or_remind(record, Kind.FAILING, since, alerts, now)
 
 
 def _succeed(record: JobRecord, alerts: "AlertConfig", now: float) -> JobRecord:
-    incident = _open_incident(record, "failing")
+    incident = _open_incident(record, Kind.FAILING)
     if incident is None:
         return record
     incident = replace(incident, successes=incident.successes + 1)
     record = _with(record, incident)
-    return record if incident.successes < alerts.recovery_threshold else _end(record, "failing", alerts, now)
+    return record if incident.successes < alerts.recovery_threshold else _end(record, Kind.FAILING, alerts, now)
 
 
 def _open_or_remind(record: JobRecord, kind: str, since: float, alerts: "AlertConfig", now: float) -> JobRecord:
@@ -109,7 +133,7 @@ def _open_or_remind(record: JobRecord, kind: str, since: float, alerts: "AlertCo
     if incident is None:
         metrics = record.metrics
         name = f"{kind.replace(' ', '-')}-{int(now * 1000):x}-{metrics.runs:x}"
-        incident = Incident(name, kind, since, failures=metrics.errors_count if kind == "failing" else 0)
+        incident = Incident(name, kind, since, failures=metrics.errors_count if kind == Kind.FAILING else 0)
         record = replace(record, incidents=(*record.incidents, incident))
     if incident.notices == 0:
         return _owe(record, incident, "firing", alerts, now)
@@ -134,18 +158,18 @@ def _data_is_old(record: JobRecord, now: float) -> bool:
     expected = record.expected
     if expected is None or expected.max_age is None:
         return False
-    newest_at = _newest(record, expected)
+    newest_at = _newest(record, expected, now)
     return newest_at is not None and now - newest_at > expected.max_age
 
 
-def _newest(record: JobRecord, expected: Expectation) -> float | None:
+def _newest(record: JobRecord, expected: Expectation, now: float) -> float | None:
     """Return the time of the newest data, or None; for a scheduled job that never found any, when it was set up.
 
     A series that is still being filled has rows, and jobs of other programs need not report how old their data are.
     """
     metrics = record.metrics
     if expected.scheduled and metrics.last_success_at is not None and not metrics.rows_collected:
-        return metrics.newest_at or expected.since
+        return metrics.newest_at or _past(expected.since, expected, now)
     return metrics.newest_at
 
 
@@ -156,7 +180,8 @@ def _open_incident(record: JobRecord, kind: str) -> Incident | None:
 def _is_repeat_due(record: JobRecord, incident: Incident, alerts: "AlertConfig", now: float) -> bool:
     if not alerts.repeat_interval or any(notice.incident == incident.id for notice in record.owed):
         return False
-    return now - (incident.noticed_at or 0.0) >= alerts.repeat_interval
+    told_at = incident.noticed_at or 0.0
+    return now - told_at >= alerts.repeat_interval or is_ahead(told_at, now)
 
 
 def _owe(  # noqa: PLR0913 - keywords

@@ -6,6 +6,7 @@ What only a daemon and its watchers need is loaded when it is first used.
 from typing import TYPE_CHECKING, Any, Final
 
 from dccd._lazy import load_lazily
+from dccd.daemon.state.pending_changes import Ticket
 from dccd.daemon.state.sharing import close_store, has_one_user, open_store
 from dccd.daemon.state.silences import AlertState, Silence, change_alert_state, read_alert_state
 from dccd.daemon.state.store import MetricsStore, read_records
@@ -18,6 +19,7 @@ __all__ = [
     "Claim",
     "MetricsStore",
     "Silence",
+    "Ticket",
     "change_alert_state",
     "close_store",
     "has_one_user",

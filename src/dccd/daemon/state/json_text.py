@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
+from dccd import interrupts
+
 _BLOCK_MEMBERS: Final = 128
 _MAX_LINE_LENGTH: Final = 4096
 _BEGIN, _QUOTE, _COLON, _COMMA, _END = (
@@ -25,7 +27,8 @@ class Member(NamedTuple):
 def _integer(text: str) -> object:
     try:
         return int(text)
-    except ValueError:
+    except ValueError as error:
+        interrupts.pass_on(error)
         return NotImplemented
 
 
@@ -80,11 +83,13 @@ def _value(text: str, place: int) -> tuple[object, int]:
     try:
         return _scan(text, place)
     except RecursionError as error:
+        interrupts.pass_on(error)
         msg = "a value is too deep"
         raise ValueError(msg) from error
     except json.JSONDecodeError:
         raise
-    except ValueError:
+    except ValueError as error:
+        interrupts.pass_on(error)
         return _scan_any_integer(text, place)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dccd import interrupts
 from dccd.clock import Clock
 from dccd.daemon.records import JobRecord, encode
 from dccd.daemon.state.json_text import JsonObject, Member, members
 from dccd.daemon.state.lazy_records import LazyRecords, StoredRecord, decode_lazily
-from dccd.disk import FileLock, MountedDirectory, System, file_lock, files
+from dccd.disk import FileLock, MountedDirectory, System, file_lock, files, mounted_directory
 
 METRICS_FILE: Final = "metrics.json"
 _MAX_NAMED: Final = 5
@@ -54,7 +55,8 @@ def read_content(data: bytes, known: Mapping[str, tuple[str, StoredRecord]] | No
             key = found.key
             try:
                 record = decode_lazily(found.value)
-            except ValueError:
+            except ValueError as error:
+                interrupts.pass_on(error)
                 content.rejected.append(found)
                 continue
         if key in content.records:
@@ -78,7 +80,7 @@ class MetricsFile:
         self._clock = clock
         self._system = system
         self._messages = messages
-        self._directory = MountedDirectory(directory, system=system)
+        self._directory: MountedDirectory = mounted_directory(directory, system=system)
         self._document: JsonObject | None = JsonObject()
         self._signature: files.Signature | None = None
         self._attempt: _Attempt | None = None
@@ -91,7 +93,8 @@ class MetricsFile:
         """Raise OSError unless the directory is there; make it again if only it was removed, not its disk."""
         try:
             self._directory.check()
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            interrupts.pass_on(error)
             self._directory.restore()
 
     def remove_strays(self) -> None:
@@ -117,8 +120,9 @@ class MetricsFile:
         if signature is None or signature == self._signature:
             return False
         try:
-            content = read_content(self.path.read_bytes(), self._known_members())
-        except ValueError:
+            content = read_content(files.read(self.path, self._system), self._known_members())
+        except ValueError as error:
+            interrupts.pass_on(error)
             if not set_aside:
                 raise
             aside = files.set_aside(self.path, "corrupt", self._clock.time())

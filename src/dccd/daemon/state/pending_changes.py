@@ -4,9 +4,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dccd import interrupts
 from dccd.daemon.records import JobRecord, Transition
 from dccd.daemon.state.lazy_records import LazyRecords
 from dccd.daemon.state.metrics_file import member_text
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 @dataclass(slots=True, eq=False)
@@ -16,8 +23,21 @@ class Ticket:
     changes: Mapping[str, Transition]
     after: dict[str, JobRecord] = field(default_factory=dict)
     error: Exception | None = None
+    is_written: bool = False
     done: bool = False
+    is_waiting: bool = True
     thread: int = field(default_factory=threading.get_ident)
+    _waking: threading.Lock = field(default_factory=_locked, repr=False)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the ticket is done or may be the next to lead, with a limit."""
+        self._waking.acquire(timeout=seconds)
+
+    def wake(self) -> None:
+        """End the wait of its caller."""
+        if self._waking.locked():
+            with interrupts.suppress(RuntimeError):  # another thread was faster
+                self._waking.release()
 
     def result(self) -> dict[str, JobRecord]:
         """Return the changed records, or raise what a transition raised."""
@@ -39,6 +59,8 @@ class PendingChanges:
 
     def forget_written(self) -> None:
         """Drop the tickets that are on the disk, in an order that lets a signal handler raise in between."""
+        for ticket in self.tickets[: self.in_write]:
+            ticket.is_written = True
         self.tickets, self.in_write = self.tickets[self.in_write :], 0
         self.start_over()
 
@@ -70,6 +92,7 @@ class PendingChanges:
                 record = after[key] = transition(before or JobRecord())
                 texts[key] = None if record is None else member_text(key, record)
         except Exception as error:  # noqa: BLE001 - handed to the caller
+            interrupts.pass_on(error)  # it may come in the thread of another caller
             ticket.error = error
             return {}, {}
         if not ticket.done:

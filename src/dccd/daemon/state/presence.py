@@ -1,7 +1,7 @@
 """The daemon of a directory: one at a time, and what it reports about itself."""
 
 import json
-import math
+import logging
 import os
 import sys
 import threading
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.logs import utc
-from dccd.daemon.records import Presence
-from dccd.disk import STATE_DIRECTORY, file_lock, files, is_locked
+from dccd.daemon.records import Presence, salvage
+from dccd.disk import STATE_DIRECTORY, MountedDirectory, file_lock, files, is_locked, mounted_directory
 from dccd.errors import AlreadyRunningError, StorageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 DAEMON_FILE: Final = "daemon.json"
 DAEMON_LOCK: Final = "daemon.lock"
@@ -26,6 +28,7 @@ _LOCK_TIMEOUT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.5
 # The time of the lock file is later than the content of the other by more only if that could not be written.
 _UNWRITTEN_SECONDS: Final = 1.0
+_UNREPORTED: Final[dict[str, Any]] = {"pid": 0, "version": "unknown", "started_at": 0.0, "ticked_at": 0.0}
 
 
 def read_presence(local_path: str | os.PathLike[str]) -> Presence | None:
@@ -33,7 +36,7 @@ def read_presence(local_path: str | os.PathLike[str]) -> Presence | None:
     file, lock = (Path(local_path) / STATE_DIRECTORY / name for name in (DAEMON_FILE, DAEMON_LOCK))
     try:
         touched_at = lock.stat().st_mtime if lock.exists() else 0.0  # before the file, which is written first
-        found = _parse(json.loads(file.read_bytes()), alive=is_locked(lock))
+        found = _parse(json.loads(files.read(file)), alive=is_locked(lock))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     if sys.platform == "win32" or not found.alive or touched_at - found.ticked_at < _UNWRITTEN_SECONDS:
@@ -44,35 +47,9 @@ def read_presence(local_path: str | os.PathLike[str]) -> Presence | None:
 
 
 def _parse(raw: Any, *, alive: bool) -> Presence:  # noqa: ANN401 - any JSON
-    if not isinstance(raw, dict) or raw.get("state") not in {"running", "stopping", "stopped"}:
-        raise ValueError
-    return Presence(
-        pid=int(raw["pid"]) if isinstance(raw.get("pid"), int) else 0,
-        version=_text(raw.get("version")) or "unknown",
-        started_at=_time(raw.get("started_at")) or 0.0,
-        ticked_at=_time(raw.get("ticked_at")) or 0.0,
-        state=raw["state"],
-        jobs=raw["jobs"] if isinstance(raw.get("jobs"), int) else 0,
-        next_runs={str(key): at for key, value in _mapping(raw.get("next_runs")) if (at := _time(value)) is not None},
-        persistence=_text(raw.get("persistence")),
-        destinations=tuple(str(each) for each in raw.get("destinations") or ()),
-        address=_text(raw.get("address")),
-        reloaded_at=_time(raw.get("reloaded_at")),
-        alive=alive,
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _time(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]
-
-
-def _mapping(value: object) -> list[tuple[object, object]]:
-    return list(value.items()) if isinstance(value, dict) else []
+    """Return what makes sense of a report; without a known state nothing does."""
+    found = salvage(Presence, raw)
+    return Presence(**{**_UNREPORTED, **found, "alive": alive})
 
 
 class Claim:
@@ -86,14 +63,16 @@ class Claim:
         self._directory = local_path / STATE_DIRECTORY
         self._wait = wait
         self._clock = clock
+        self._path = self._directory / DAEMON_LOCK
         self._lock: AbstractContextManager[object] | None = None
+        self._locked: os.stat_result | None = None
+        self._mounted: MountedDirectory | None = None
 
     def __enter__(self) -> Self:
         timeout = _LOCK_TIMEOUT_SECONDS
         while True:
-            lock = file_lock(self._directory / DAEMON_LOCK, timeout)
             try:
-                lock.__enter__()
+                self._take(timeout)
             except TimeoutError:
                 if self._wait is None or self._clock.wait(self._wait, _POLL_SECONDS):
                     raise AlreadyRunningError(self._other()) from None
@@ -102,7 +81,6 @@ class Claim:
                 msg = f"{self._directory} cannot be used: {files.describe(error)}"
                 raise StorageError(msg) from None
             else:
-                self._lock = lock
                 return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,16 +88,43 @@ class Claim:
             self._lock.__exit__(None, None, None)
             self._lock = None
 
+    def is_held(self) -> bool:
+        """Return whether this is still the daemon of the directory; a lock file that was removed is made again."""
+        try:
+            if self._mounted is not None:
+                self._mounted.check()
+            there = self._path.lstat() if self._path.exists() else None
+            if there is None or self._locked is None or not os.path.samestat(there, self._locked):
+                self._take(_LOCK_TIMEOUT_SECONDS)
+                logger.warning("%s was removed and is made again: leave it to dccd", self._path)
+        except TimeoutError:
+            logger.error("%s was removed, and another daemon has taken it: this one stops", self._path)  # noqa: TRY400
+            return False
+        except OSError as error:  # the disk is away: the next look may find it
+            logger.debug("%s cannot be seen: %s", self._path, files.describe(error))
+        return True
+
+    def _take(self, timeout: float) -> None:
+        lock = file_lock(self._path, timeout)
+        lock.__enter__()
+        if self._lock is not None:
+            self._lock.__exit__(None, None, None)
+        self._lock, self._locked = lock, self._path.lstat()
+        self._mounted = self._mounted or mounted_directory(self._directory)
+
     def report(self, presence: Presence) -> None:
         """Write what `read_presence` returns; what cannot be written is left for the next call."""
         body = asdict(presence)
         del body["alive"]
         with suppress(OSError, ValueError):
+            if self._mounted is not None:
+                self._mounted.check()
             data = json.dumps(body, indent=1, allow_nan=False).encode("ascii")
             files.replace(self._directory / DAEMON_FILE, data, fsync=False)
         # A full disk still takes this, so that a reader sees that the daemon lives and cannot write.
         with suppress(OSError):
-            os.utime(self._directory / DAEMON_LOCK, (presence.ticked_at, presence.ticked_at))
+            if self._locked is not None and os.path.samestat(self._path.lstat(), self._locked):
+                os.utime(self._path, (presence.ticked_at, presence.ticked_at))
 
     def _other(self) -> str:
         other = read_presence(self._local_path)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.state.store import MetricsStore
-from dccd.disk import open_state_directory
+from dccd.disk import forget_directory, open_state_directory
 from dccd.forks import ForkLock
 
 
@@ -53,3 +53,5 @@ def close_store(store: MetricsStore, *, fsync: bool = True) -> None:
             store.fsync = any(shared.fsyncs)
         else:
             del _shared[store.directory]
+            for directory in (store.directory, store.directory.parent):
+                forget_directory(directory)

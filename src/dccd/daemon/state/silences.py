@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from dccd.disk import STATE_DIRECTORY, check_format, file_lock, files
+from dccd.daemon.records import from_plain, is_ahead, to_plain
+from dccd.disk import STATE_DIRECTORY, check_format, file_lock, files, mounted_directory
 from dccd.errors import StorageError
 
 ALERTS_FILE: Final = "alerts.json"
@@ -15,10 +16,11 @@ _LOCK_TIMEOUT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Until when, in Unix seconds, nothing is sent about a job, and why; its metrics go on."""
+    """Until when, in Unix seconds, nothing is sent about a job, why, and since when; its metrics go on."""
 
     until: float
     reason: str = ""
+    since: float | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -31,14 +33,18 @@ class AlertState:
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def silent(self, now: float) -> dict[str, Silence]:
-        """Return the silences that have not ended at a time, by key."""
-        return {key: silence for key, silence in self.silences.items() if silence.until > now}
+        """Return the silences that have not ended at a time, by key; one from the future is none."""
+        return {
+            key: silence
+            for key, silence in self.silences.items()
+            if silence.until > now and not is_ahead(silence.since or 0.0, now)
+        }
 
 
 def read_alert_state(local_path: Path) -> AlertState:
     """Return the state of a data directory, with silences that have ended; what cannot be read counts as absent."""
     try:
-        return _parse((local_path / STATE_DIRECTORY / ALERTS_FILE).read_bytes())
+        return _parse(files.read(local_path / STATE_DIRECTORY / ALERTS_FILE))
     except (OSError, ValueError, RecursionError):
         return AlertState()
 
@@ -55,17 +61,18 @@ def change_alert_state(local_path: Path, change: Callable[[AlertState], AlertSta
         msg = f"{directory} does not exist: nothing was recorded there; check storage.local_path"
         raise StorageError(msg)
     try:
+        mounted_directory(directory).check()
         with file_lock(directory / f"{ALERTS_FILE}.lock", _LOCK_TIMEOUT_SECONDS):
             files.remove_strays_of(path)
             try:
-                state = _parse(path.read_bytes())
+                state = _parse(files.read(path))
             except FileNotFoundError:
                 state = AlertState()
             except (ValueError, RecursionError):
                 files.set_aside(path, "corrupt", now)
                 state = AlertState()
             state = change(state)
-            state = replace(state, silences=state.silent(now))
+            state = replace(state, silences={key: each for key, each in state.silences.items() if each.until > now})
             files.replace(path, _encode(state))
     except OSError as error:
         msg = f"{path} cannot be written: {files.describe(error)}"
@@ -74,26 +81,8 @@ def change_alert_state(local_path: Path, change: Callable[[AlertState], AlertSta
 
 
 def _parse(data: bytes) -> AlertState:
-    raw: Any = json.loads(data)
-    if not isinstance(raw, dict):
-        raise ValueError  # noqa: TRY004 - one kind of error for all that a file may hold
-    silences: Any = raw.pop("silences", {})
-    gone: Any = raw.pop("gone", {})
-    try:
-        return AlertState(
-            {str(key): _silence(**item) for key, item in silences.items()},
-            {str(key): str(reason) for key, reason in gone.items()},
-            raw,
-        )
-    except (AttributeError, KeyError, TypeError):
-        raise ValueError from None
-
-
-def _silence(until: float, reason: str = "", **extra: object) -> Silence:
-    return Silence(float(until), str(reason), extra)
+    return from_plain(AlertState, json.loads(data))
 
 
 def _encode(state: AlertState) -> bytes:
-    silences = {key: {"until": item.until, "reason": item.reason, **item.extra} for key, item in state.silences.items()}
-    body = {"silences": silences, "gone": dict(state.gone), **state.extra}
-    return f"{json.dumps(body, indent=1, allow_nan=False)}\n".encode("ascii")
+    return f"{json.dumps(to_plain(state), indent=1, allow_nan=False)}\n".encode("ascii")

@@ -4,10 +4,10 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from dccd import interrupts
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.records import JobRecord, Transition
 from dccd.daemon.state.lazy_records import LazyRecords
@@ -34,7 +34,7 @@ def read_records(local_path: str | os.PathLike[str]) -> dict[str, JobRecord]:
     try:
         if files.signature(path) is None:
             return {}
-        return LazyRecords(read_content(path.read_bytes()).records).all()
+        return LazyRecords(read_content(files.read(path)).records).all()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -62,12 +62,10 @@ class MetricsStore:
         self._fault: str | None = None
         self._messages: list[tuple[int, str]] = []
         self._queue: list[Ticket] = []
+        self._taken: list[Ticket] = []  # from the queue, and not done
         self._pending: PendingChanges = PendingChanges()
         self._committer: int | None = None  # the thread that commits
         self._reader: int | None = None  # the thread that makes a snapshot
-        # Not the context of the condition: a signal handler may raise in it, and leave the lock taken.
-        self._lock = threading.RLock()
-        self._turn = threading.Condition(self._lock)
         self._commit_lock = threading.RLock()
         self._file: MetricsFile = self._open(clock, system)
         self._log_messages()
@@ -84,30 +82,48 @@ class MetricsStore:
         Nothing is returned to a signal handler that records in the middle of a commit or snapshot of its own thread;
         its changes are committed next.
         """
-        ticket = Ticket(changes)
-        if ticket.thread in (self._committer, self._reader):
+        return self.commit(Ticket(changes))
+
+    def commit(self, ticket: Ticket) -> dict[str, JobRecord]:
+        """Commit the changes of a ticket, as `update` does.
+
+        The callers that wait share a commit, which one of them leads. A signal handler may raise at each call and each
+        turn of a loop, but not between the lines of `with` and `try` below: so the lock is never left taken, and
+        `_committer` is this thread exactly while it commits.
+        """
+        thread = ticket.thread
+        if thread in (self._committer, self._reader):
+            ticket.is_waiting = False
             self._queue.append(ticket)
             return {}
         try:
-            with self._lock:
-                if changes or self._committer is not None:  # nothing waits in memory with nothing to write
-                    self._queue.append(ticket)
+            if ticket.changes or self._committer is not None:  # nothing waits in memory with nothing to write
+                self._queue.append(ticket)
                 while self._committer is not None and not ticket.done:
-                    self._turn.wait(_RECHECK_SECONDS)
-                if ticket.done:
-                    return ticket.result()
-                self._committer = ticket.thread
-            with self._commit_lock:
-                self._commit()
-        finally:
-            # A signal handler that raises comes here too: a committer that is gone would stop all others.
-            if self._committer == ticket.thread:
-                self._committer = None
-                with self._lock:
-                    self._turn.notify_all()
-        self._commit_queued(ticket.thread)
+                    ticket.wait(_RECHECK_SECONDS)
+            if not ticket.done:
+                with self._commit_lock:
+                    try:
+                        self._committer = thread
+                        if not ticket.done:
+                            self._commit()
+                    finally:
+                        self._committer = None
+        except BaseException:
+            ticket.is_waiting = False
+            self._wake_next()
+            raise
+        self._wake_next()
+        self._commit_queued(thread)
         self._log_messages()
         return ticket.result()
+
+    def keep(self, ticket: Ticket) -> None:
+        """Leave a ticket to the next commit, if a signal handler raised before `commit` did so."""
+        ticket.is_waiting = False
+        # In the order in which it goes from one to the next.
+        if not (ticket in self._queue or ticket in self._pending.tickets or ticket.is_written):
+            self._queue.append(ticket)
 
     def flush(self) -> bool:
         """Try to write what is kept in memory, and return whether all is on the disk."""
@@ -135,18 +151,15 @@ class MetricsStore:
         """Start over in the child of a fork, which has no thread of its parent."""
         self._fault = None
         self._messages.clear()
-        self._queue = []
-        self._pending = PendingChanges()
+        self._queue, self._taken, self._pending = [], [], PendingChanges()
         self._committer = self._reader = None
-        self._lock = threading.RLock()
-        self._turn = threading.Condition(self._lock)
         self._commit_lock = threading.RLock()
         self._file.renew()
 
     def _open(self, clock: Clock, system: System) -> MetricsFile:
         try:
             file = MetricsFile(self.directory, clock=clock, system=system, messages=self._messages)
-            with suppress(TimeoutError), file.lock(LOCK_TIMEOUT_SECONDS):
+            with interrupts.suppress(TimeoutError), file.lock(LOCK_TIMEOUT_SECONDS):
                 file.remove_strays()
                 file.refresh(set_aside=True)
                 return file
@@ -158,7 +171,7 @@ class MetricsStore:
 
     def _refresh(self) -> None:
         # A fault is reported by the next commit; until then what is in memory counts.
-        with suppress(OSError, ValueError):
+        with interrupts.suppress(OSError, ValueError):
             if self._file.refresh(set_aside=False):
                 self._pending.start_over()
         self._pending.apply_to(self._file.records)
@@ -172,20 +185,31 @@ class MetricsStore:
         if any(ticket.thread == thread for ticket in self._queue[:]):  # a commit may shorten it meanwhile
             self.update({})
 
+    def _wake_next(self) -> None:
+        """Have the first caller that waits lead the next commit, unless a commit is under way."""
+        if self._committer is None and (self._queue or self._taken):
+            for ticket in (*self._taken, *self._queue):
+                if ticket.is_waiting and not ticket.done:
+                    ticket.wake()
+                    return
+
     def _commit(self) -> None:
         batch = self._queue[:]  # others go on to append
         last = len(batch)
-        self._pending.tickets += batch  # no call between the two, in which a signal handler could raise
+        self._pending.tickets += batch  # no call between these, in which a signal handler could raise
+        self._taken += batch
         del self._queue[:last]
         lock = self._file.lock(LOCK_TIMEOUT_SECONDS if self._fault is None else _LOCK_TIMEOUT_IN_FAULT_SECONDS)
         try:
             self._file.check_directory()
             with lock:
                 self._write()
-        except TimeoutError:
-            self._fail(f"another process holds the lock of {self._file.path}: stop it if it hangs")
         except OSError as error:
-            self._fail(f"{self._file.path} cannot be written: {files.describe(error)}")
+            interrupts.pass_on(error)
+            if isinstance(error, TimeoutError):
+                self._fail(f"another process holds the lock of {self._file.path}: stop it if it hangs")
+            else:
+                self._fail(f"{self._file.path} cannot be written: {files.describe(error)}")
         else:
             if self._fault is not None:
                 self._fault = None
@@ -193,8 +217,11 @@ class MetricsStore:
         finally:
             lock.release()  # where a signal handler raised on the way out
             self._pending.apply_to(self._file.records)
-            for ticket in batch:
-                ticket.done = True
+        # Not after a signal handler raised: another caller leads the next commit, and writes them.
+        for ticket in self._taken:
+            ticket.done = True
+            ticket.wake()
+        self._taken = []
 
     def _write(self) -> None:
         pending = self._pending
@@ -224,5 +251,5 @@ class MetricsStore:
                 level, text = self._messages.pop(0)
             except IndexError:  # another thread took it
                 return
-            with suppress(Exception):  # of that handler
+            with interrupts.suppress(Exception):  # of that handler
                 logger.log(level, text)

@@ -1,11 +1,10 @@
 """What an operator sees of the jobs and of the daemon."""
 
 from dccd.daemon.status.assess import fault
-from dccd.daemon.status.overview import overview_of, read_overview
-from dccd.daemon.status.view import INCIDENT_KINDS, PRESENT, STATES, DaemonView, JobView, Overview, to_json
+from dccd.daemon.status.overview import overview_of, read_keys, read_overview
+from dccd.daemon.status.view import PRESENT, STATES, DaemonView, JobView, Overview, to_json
 
 __all__ = [
-    "INCIDENT_KINDS",
     "PRESENT",
     "STATES",
     "DaemonView",
@@ -13,6 +12,7 @@ __all__ = [
     "Overview",
     "fault",
     "overview_of",
+    "read_keys",
     "read_overview",
     "to_json",
 ]

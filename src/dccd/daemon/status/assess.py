@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dccd.daemon.records import JobRecord
+from dccd.daemon.records import MAX_PAUSE_SECONDS, JobKey, JobRecord, is_ahead
 from dccd.daemon.status.view import (
     PRESENT,
     STATES,
@@ -56,7 +56,9 @@ def see(
             alerts=alerts,
             next_run_at=_next_run(next_runs.get(key), records.get(key), now),
         )
-        for key in dict.fromkeys([*configured.timeframes, *records])
+        for key in dict.fromkeys(
+            [*configured.timeframes, *(key for key, record in records.items() if not record.is_only_reserved)]
+        )
     ]
     live = [destination.id for destination in configured.destinations if destination.id not in alerts.gone]
     return Overview(
@@ -66,7 +68,7 @@ def see(
         tuple(sorted(jobs, key=lambda job: (STATES.index(job.state), job.key))),
         tuple(DestinationView(each.service, each.masked, each.id in alerts.gone) for each in configured.destinations),
         sum(job.notices_owed for job in jobs),
-        _next_try(records, live),
+        _next_try(records, live, now),
     )
 
 
@@ -80,15 +82,13 @@ def see_job(  # noqa: PLR0913 - what there is to know of a job comes from four p
     next_run_at: float | None = None,
 ) -> JobView:
     """Return what an operator sees of one job, its texts redacted; `timeframe` is None where it is not configured."""
-    exchange, _, rest = key.partition("/")
-    pair, _, qualifier = rest.partition("@")
-    known = record or JobRecord()
+    named, known = JobKey.parse(key), record or JobRecord()
     metrics, silence = known.metrics, None if alerts is None else alerts.silent(now).get(key)
     return JobView(
         key=key,
-        exchange=exchange,
-        pair=pair,
-        timeframe=timeframe or qualifier,
+        exchange=named.exchange,
+        pair=named.pair,
+        timeframe=timeframe or named.timeframe or known.timeframe or "",
         state=_state(known, now),
         configured=timeframe is not None,
         last_run_at=metrics.last_run_at,
@@ -121,7 +121,7 @@ def see_daemon(presence: "Presence | None", now: float) -> DaemonView:
         state = "stopped" if presence.state == "stopped" else "died"
     elif presence.state == "stopped":  # the last report of the daemon before
         return DaemonView("starting")
-    elif now - presence.ticked_at > HUNG_AFTER_SECONDS:
+    elif now - presence.ticked_at > HUNG_AFTER_SECONDS or is_ahead(presence.ticked_at, now):
         state = "hung"
     else:
         state = "stopping" if presence.state == "stopping" else "running"
@@ -149,8 +149,10 @@ def fault(
     daemon = overview.daemon
     if daemon.state not in PRESENT:
         return f"not running ({daemon.state})"
-    age = overview.at - (overview.at if daemon.ticked_at is None else daemon.ticked_at)
-    if age > max_age:
+    ticked_at = overview.at if daemon.ticked_at is None else daemon.ticked_at
+    if is_ahead(ticked_at, overview.at):  # the clock was set back: a daemon that works ticks again soon
+        return f"hung: pid {daemon.pid}, last tick ahead of the clock"
+    if (age := overview.at - ticked_at) > max_age:
         return f"hung: pid {daemon.pid}, last tick {format_duration(age)} ago"
     if persistence and daemon.persistence is not None:
         return f"records are kept in memory only: {daemon.persistence}"
@@ -181,7 +183,7 @@ def _next_run(at: float | None, record: JobRecord | None, now: float) -> float |
     return at + ((now - at) // every + 1) * every
 
 
-def _next_try(records: Mapping[str, JobRecord], live: Sequence[str]) -> float | None:
+def _next_try(records: Mapping[str, JobRecord], live: Sequence[str], now: float) -> float | None:
     tries = [
         notice.next_try_at.get(destination, notice.at)
         for record in records.values()
@@ -189,4 +191,5 @@ def _next_try(records: Mapping[str, JobRecord], live: Sequence[str]) -> float | 
         for destination in live
         if destination not in notice.told
     ]
-    return min(tries, default=None)
+    # A longer wait than any pause comes from a clock that was ahead.
+    return min((at if at <= now + MAX_PAUSE_SECONDS else now for at in tries), default=None)

@@ -14,9 +14,6 @@ STATES: Final[tuple[JobState, ...]] = ("alerted", "failing", "late", "never", "o
 An incident is open, the last run failed, a run is overdue, none has ended yet, or the last run succeeded.
 """
 
-INCIDENT_KINDS: Final = ("failing", "stale", "overrun", "old data")
-"""Kinds of trouble that a job may be in, several at once."""
-
 DaemonState = Literal["starting", "running", "stopping", "hung", "stopped", "died", "unseen"]
 """State of a daemon in a word.
 
