@@ -114,7 +114,7 @@ class Alerting(RuleBasedStateMachine):
         self.monitor = HealthMonitor.from_config(config, session=self.session, clock=self.clock)
         self.monitor._engine._worker.stop(1)
         store: Any = self.monitor._engine.store
-        store.update = self.fuse.around(store.update)
+        store.commit = self.fuse.around(store.commit)
 
     def die(self) -> None:
         """Leave the monitor as a kill does: without a last word."""
