@@ -187,6 +187,8 @@ def _named(value: object) -> str:
 
 def _text(value: object, otherwise: str | None = None) -> str:
     """Return the text of an object, no longer than what is read of it; it may have none, or raise."""
+    if type(value) is str and len(value) <= _MOST_READ:
+        return value
     try:
         return str.__str__(f"{value}")[: _MOST_READ + 1]
     except BaseException as error:

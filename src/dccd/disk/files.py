@@ -74,7 +74,7 @@ def open_file(path: Path | str, flags: int, *, system: System = SYSTEM) -> int:
     except OSError as error:
         interrupts.pass_on(error)
         if error.errno == errno.ELOOP:
-            return system.open(_target(path, system), flags | _NOT_LINKS, PRIVATE)
+            return system.open(_target(path, system)[0], flags | _NOT_LINKS, PRIVATE)
         if error.errno != errno.ENOENT or not flags & os.O_CREAT:
             raise
     try:
@@ -107,12 +107,9 @@ def _give_to(owner: tuple[int, int] | None, descriptor: int, system: System) -> 
         system.fchown(descriptor, *owner)
 
 
-def _keep_access(descriptor: int, target: str, system: System) -> None:
+def _keep_access(descriptor: int, target: str, before: os.stat_result | None, system: System) -> None:
     """Give the file that replaces another one its owner and mode, as far as this user may."""
-    try:
-        before = system.stat(target)
-    except FileNotFoundError as error:
-        interrupts.pass_on(error)
+    if before is None:
         _give_to(_owner_of_new(target, system), descriptor, system)
         return
     made, mode = system.fstat(descriptor), S_IMODE(before.st_mode)
@@ -157,10 +154,10 @@ class Replacement:
         self, path: Path, data: bytes, *, fsync: bool = True, mode: int | None = PRIVATE, system: System = SYSTEM
     ) -> None:
         self._system = system
-        self._target = _target(path, system)
+        self._target, before = _target(path, system)
         self._temporary = _temporary(self._target)
         try:
-            self.signature: Signature = self._write(data, mode or 0o666, fsync=fsync)
+            self.signature: Signature = self._write(data, mode or 0o666, before, fsync=fsync)
         except BaseException:
             self._discard()
             raise
@@ -184,13 +181,13 @@ class Replacement:
             return signature(self._target, self._system) == self.signature
         return False
 
-    def _write(self, data: bytes, mode: int, *, fsync: bool) -> Signature:
+    def _write(self, data: bytes, mode: int, before: os.stat_result | None, *, fsync: bool) -> Signature:
         system = self._system
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         descriptor = system.open(self._temporary, flags, mode)
         try:
             if hasattr(os, "fchown"):
-                _keep_access(descriptor, self._target, system)
+                _keep_access(descriptor, self._target, before, system)
             view = memoryview(data)
             while view:
                 view = view[system.write(descriptor, view) :]
@@ -211,14 +208,14 @@ class Replacement:
 
 def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = True) -> Signature:
     """Replace a file in one step by what `write` puts into a temporary file beside it."""
-    target = _target(path, SYSTEM)
+    target, before = _target(path, SYSTEM)
     temporary = Path(_temporary(target))
     try:
         temporary.open("xb").close()  # new, so that nobody's link is followed
         write(temporary)
         with temporary.open("rb+") as file:
             if hasattr(os, "fchown"):
-                _keep_access(file.fileno(), target, SYSTEM)
+                _keep_access(file.fileno(), target, before, SYSTEM)
             if fsync:
                 os.fsync(file.fileno())
             stat = os.fstat(file.fileno())
@@ -230,22 +227,34 @@ def replace_with(path: Path, write: Callable[[Path], None], *, fsync: bool = Tru
     return _signature(stat)
 
 
-def _target(path: Path | str, system: System) -> str:
-    return os.path.realpath(path) if is_link(path, system) else str(path)
+def _target(path: Path | str, system: System) -> tuple[str, os.stat_result | None]:
+    """Return the file that is to be replaced, through a link of this user's, and what is known of it if it exists."""
+    stat = _no_foreign_link(path, system)
+    if stat is None or not S_ISLNK(stat.st_mode):
+        return str(path), stat
+    target = os.path.realpath(path)
+    try:
+        return target, system.stat(target)
+    except FileNotFoundError as error:
+        interrupts.pass_on(error)
+        return target, None
 
 
 def is_link(path: Path | str, system: System = SYSTEM) -> bool:
     """Return whether a path is a symbolic link; raise `ForeignLinkError` if it is neither this user's nor root's."""
+    stat = _no_foreign_link(path, system)
+    return stat is not None and S_ISLNK(stat.st_mode)
+
+
+def _no_foreign_link(path: Path | str, system: System) -> os.stat_result | None:
     try:
         stat = system.lstat(path)
     except FileNotFoundError as error:
         interrupts.pass_on(error)
-        return False
-    if not S_ISLNK(stat.st_mode):
-        return False
-    if hasattr(os, "geteuid") and stat.st_uid not in {0, os.geteuid()}:
+        return None
+    if S_ISLNK(stat.st_mode) and hasattr(os, "geteuid") and stat.st_uid not in {0, os.geteuid()}:
         raise ForeignLinkError(errno.EPERM, os.strerror(errno.EPERM), str(path))
-    return True
+    return stat
 
 
 def _temporary(target: str) -> str:
@@ -258,7 +267,7 @@ def set_aside(path: Path, why: str, now: float) -> Path:
 
     Of a symbolic link, the file it points to is renamed.
     """
-    path = Path(_target(path, SYSTEM))
+    path = Path(_target(path, SYSTEM)[0])
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     for number in range(1, 1000):
         aside = path.with_name(f"{path.name}.{why}-{stamp}" + (f"-{number}" if number > 1 else ""))
@@ -293,7 +302,7 @@ def remove_old_strays(directory: Path, now: float) -> None:
 
 def remove_strays_of(path: Path) -> None:
     """Remove all temporary files of one file; the caller holds the lock that all its writers take."""
-    target = Path(_target(path, SYSTEM))
+    target = Path(_target(path, SYSTEM)[0])
     with interrupts.suppress(OSError):
         for stray in list(target.parent.iterdir()):
             if stray.name.startswith(f".{target.name}.") and stray.name.endswith(_TEMPORARY):

@@ -80,7 +80,7 @@ def _sparse(item: Any, writers: Iterable[_Writer] | None = None) -> dict[str, An
     for name, default, write in writers or _writers(item.__class__):
         value = getattr(item, name)
         if value != default:
-            body[name] = write(value)
+            body[name] = value if write is _same else write(value)
     return body
 
 

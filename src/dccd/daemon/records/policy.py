@@ -22,10 +22,11 @@ def is_ahead(at: float, now: float) -> bool:
 def advance(record: JobRecord, outcome: Outcome, alerts: "AlertConfig", now: float) -> JobRecord:
     """Return the record of a job after a run; the same arguments give the same record, ids included."""
     record = reserve(replace(record, metrics=_count(record.metrics, outcome, now)), outcome.timeframe)
-    for kind in (Kind.STALE, Kind.OVERRUN):  # a run came, and it ended
-        record = _end(record, kind, alerts, now)
-    if not _data_is_old(record, now):
-        record = _end(record, Kind.OLD_DATA, alerts, now)
+    if record.incidents:
+        for kind in (Kind.STALE, Kind.OVERRUN):  # a run came, and it ended
+            record = _end(record, kind, alerts, now)
+        if not _data_is_old(record, now):
+            record = _end(record, Kind.OLD_DATA, alerts, now)
     return _succeed(record, alerts, now) if outcome.ok else _fail(record, outcome, alerts, now)
 
 
