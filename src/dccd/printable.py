@@ -2,6 +2,7 @@
 
 from typing import Final
 
+_HALVES: Final = range(0xD800, 0xE000)  # of characters, which no encoding has
 _UNSAFE: Final = (
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -9,10 +10,27 @@ _UNSAFE: Final = (
     *range(0x200E, 0x2010),
     *range(0x2028, 0x202F),
     *range(0x2066, 0x206A),
-    *range(0xD800, 0xE000),  # half a character, which no encoding has
 )
-ESCAPES: Final = {code: chr(code).encode("unicode_escape").decode() for code in _UNSAFE}
-"""What `printable` shows for a character, by its number."""
+
+
+class Escapes(dict[int, str]):
+    """What `str.translate` shows for each unsafe character, but for those to keep."""
+
+    def __init__(self, kept: str = "") -> None:
+        super().__init__({code: _escape(code) for code in _UNSAFE if chr(code) not in kept})
+
+    def __missing__(self, code: int) -> str:
+        if code not in _HALVES:
+            raise LookupError
+        return _escape(code)
+
+
+def _escape(code: int) -> str:
+    named = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}.get(chr(code))
+    return named or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")  # noqa: PLR2004 - as Python writes them
+
+
+_ESCAPES: Final = Escapes()
 
 
 def printable(text: str) -> str:
@@ -23,4 +41,4 @@ def printable(text: str) -> str:
     >>> print(printable("na\x1b[2Jme"))
     na\x1b[2Jme
     """
-    return text if text.isprintable() else text.translate(ESCAPES)
+    return text if text.isprintable() else text.translate(_ESCAPES)

@@ -1,6 +1,6 @@
 """HTTP within bounds: sessions whose attempts end in time, deadlines, and one retry loop.
 
-What needs requests or tenacity is loaded when it is first used.
+What needs requests, tenacity or the parser of dates is loaded when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from dccd._lazy import load_lazily
 from dccd.http.deadline import Deadline
 from dccd.http.errors import AttemptError
-from dccd.http.retry_after import parse_retry_after
 from dccd.http.throttle import Throttle
 
 if TYPE_CHECKING:
+    from dccd.http.retry_after import parse_retry_after
     from dccd.http.retrying import retry
     from dccd.http.sessions import CONNECT_SECONDS, READ_SECONDS, BoundedSession, TooLongError
 
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _NAMES: Final = {
+    ".retry_after": ("parse_retry_after",),
     ".retrying": ("retry",),
     ".sessions": ("CONNECT_SECONDS", "READ_SECONDS", "BoundedSession", "TooLongError"),
 }

@@ -2,14 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dccd.clock import Clock
 from dccd.daemon.alerts.destinations import Destination
-from dccd.daemon.alerts.formats import body, endpoint, text
 from dccd.daemon.alerts.messages import Message
-from dccd.daemon.alerts.signing import signature
 from dccd.forks import no_fork, renew_in_child
 from dccd.http import Deadline, Throttle
 from dccd.redact import hide_secrets
@@ -24,8 +21,7 @@ _PACE_SECONDS: Final = 1.0  # what Slack and others allow
 _HEARTBEAT_SECONDS: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """What a destination is reached through: a session, and turns that keep messages apart."""
 
     session: "requests.Session"
@@ -131,6 +127,8 @@ class Delivery:
         self, session: "requests.Session", destination: Destination, message: Message
     ) -> Callable[[Deadline], None]:
         """Return what makes an attempt; each has the same text and, where messages are signed, a time of its own."""
+        from dccd.daemon.alerts.formats import body, endpoint, text  # noqa: PLC0415 - only those who send need it
+
         now, service = self._clock.time(), destination.service
         if service == "apprise":
             from dccd.daemon.alerts.apprise_service import notify  # noqa: PLC0415 - few need it
@@ -138,6 +136,7 @@ class Delivery:
             title, content = text(message, source=self._source, now=now)
             return lambda deadline: notify(destination.url, title, content, deadline.left())
         from dccd.daemon.alerts.sending import post  # noqa: PLC0415 - takes requests
+        from dccd.daemon.alerts.signing import signature  # noqa: PLC0415 - as formats
 
         data, url = body(message, service, source=self._source, now=now), endpoint(destination)
 

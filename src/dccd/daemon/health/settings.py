@@ -1,8 +1,9 @@
 """What a monitor needs beyond its two arguments."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from dccd.clock import SYSTEM_CLOCK, Clock
 from dccd.daemon.records import JobRecord, keys, reservations
@@ -37,15 +38,14 @@ class MonitorSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownJobs:
+class KnownJobs(NamedTuple):
     """What the configuration says of jobs, by key.
 
     It has the failures in a row that open an incident, and the timeframes for which plain keys are reserved.
     """
 
-    thresholds: Mapping[str, int] = field(default_factory=dict)
-    timeframes: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, int] = MappingProxyType({})
+    timeframes: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def of(cls, jobs: "Iterable[HistoJob]", records: Mapping[str, JobRecord]) -> Self:

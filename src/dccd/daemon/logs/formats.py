@@ -8,12 +8,12 @@ from typing import Final
 
 from dccd import interrupts
 from dccd._compat import override
-from dccd.printable import ESCAPES
+from dccd.printable import Escapes
 from dccd.redact import redact
 from dccd.units import format_time
 
 _CONTINUED: Final = "\n  | "
-_ESCAPES: Final = {code: escape for code, escape in ESCAPES.items() if chr(code) not in "\t\n"}
+_ESCAPES: Final = Escapes(kept="\t\n")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
 
 

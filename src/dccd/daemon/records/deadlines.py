@@ -1,9 +1,9 @@
 """What should have happened by now: expectations, and trouble that no outcome reports. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dccd.daemon.records.model import Expectation, Incident, JobRecord, Transition
 from dccd.daemon.records.policy import check_deadlines, expect, retire
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 _LEAST_GRACE_SECONDS: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """Changes to commit, the incidents that they open by key, and the keys of all jobs with an open incident."""
 
     changes: Mapping[str, Transition]
