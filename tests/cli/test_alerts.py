@@ -49,14 +49,14 @@ def test_a_test_alert_that_one_refuses_exits_1(
     """The others get it all the same; no destination is given up for it, and nothing is written."""
     before = sorted(data.rglob("*"))
     with WebhookReceiver() as other:
-        receiver.answer(404)
+        receiver.answer(403)
         monkeypatch.setenv("DCCD_ALERTS__WEBHOOK_URL", receiver.url)
         monkeypatch.setenv("DCCD_ALERTS__EXTRA_WEBHOOKS", json.dumps([other.url]))
         code, out, err = dccd("test-alert")
         assert len(other.messages) == 1
     assert (code, err) == (1, "")
     first, second = out.splitlines()
-    assert first == "generic (http://127.0.0.1/***): not delivered: HTTP 404 Not Found"
+    assert first == "generic (http://127.0.0.1/***): not delivered: HTTP 403 Forbidden"
     assert second.endswith(": delivered")
     assert "s3cret" not in out
     assert sorted(data.rglob("*")) == before

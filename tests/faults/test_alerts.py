@@ -237,7 +237,7 @@ def test_the_secret_shows_nowhere_whatever_the_webhook_does(tmp_path: Path) -> N
     with WebhookReceiver() as failing, WebhookReceiver() as hanging, WebhookReceiver() as gone, WebhookReceiver() as ok:
         failing.answer(*[500] * 100)
         hanging.answer(*[Answer(delay=2)] * 100)
-        gone.answer(*[404] * 100)
+        gone.answer(*[410] * 100)
         with socket.create_server(("127.0.0.1", 0)) as unused:
             refused = f"http://127.0.0.1:{unused.getsockname()[1]}/hook/T0000/B0000/s3cret-refused"
         urls = {

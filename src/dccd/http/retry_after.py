@@ -3,6 +3,9 @@
 import math
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+_MIN_SECONDS: Final = 1.0  # a server that asks for no wait, or one in the past, is not hammered
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
@@ -23,4 +26,4 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
             seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
         except (ValueError, OverflowError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return max(_MIN_SECONDS, seconds) if math.isfinite(seconds) else None

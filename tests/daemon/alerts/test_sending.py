@@ -1,5 +1,6 @@
 """One request to a receiver, and retries of it."""
 
+import gzip
 import re
 import threading
 import time
@@ -20,6 +21,7 @@ from dccd.http import BoundedSession, Deadline, retry
 from dccd.testing import Answer, ManualClock, WebhookReceiver
 
 BODY = b'{"text": "hello"}'
+GZIP = {"Content-Encoding": "gzip"}
 HEADERS = {"Content-Type": "application/json", "webhook-id": "msg_1"}
 
 
@@ -55,10 +57,10 @@ def sender(clock: ManualClock) -> Iterator[Sender]:
         yield Sender(session, clock)
 
 
-def refusal(sender: Sender, url: str) -> NotSentError:
+def refusal(sender: Sender, url: str, service: str = "generic") -> NotSentError:
     """Return the error that a post ends in."""
     with pytest.raises(NotSentError) as caught:
-        sender.post(url, BODY, HEADERS)
+        sender.post(url, BODY, HEADERS, service)
     return caught.value
 
 
@@ -90,7 +92,7 @@ def test_what_may_pass_is_tried_again_with_growing_random_waits(
     assert 0 <= second <= 2
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [404, 408, 425, 429, 500, 502, 503, 504, 599])
 def test_these_are_tried_again(receiver: WebhookReceiver, sender: Sender, status: int) -> None:
     """They say: later."""
     receiver.answer(status)
@@ -98,7 +100,7 @@ def test_these_are_tried_again(receiver: WebhookReceiver, sender: Sender, status
     assert len(receiver.messages) == 2
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 410, 413, 422])
 def test_these_are_not_tried_again(receiver: WebhookReceiver, sender: Sender, status: int) -> None:
     """They say: never."""
     receiver.answer(status)
@@ -106,7 +108,7 @@ def test_these_are_not_tried_again(receiver: WebhookReceiver, sender: Sender, st
     assert not error.retryable
     assert f"HTTP {status}" in str(error)
     assert len(receiver.messages) == 1
-    assert error.gone == (status in {404, 410})
+    assert error.gone == (status == 410)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -207,6 +209,49 @@ def test_a_wait_ends_where_somebody_waits_for_the_end(receiver: WebhookReceiver)
             thread.join(5)
         assert not thread.is_alive()
     assert ended[0].retryable
+
+
+TAKEN = {
+    "slack": [Answer(body="ok"), Answer(body={"ok": True}), Answer(body=gzip.compress(b"ok"), headers=GZIP)],
+    "discord": [Answer(body={"id": "1", "type": 0}), Answer(204, body=b"")],
+    "teams": [Answer(body="1"), Answer(202, body=b""), Answer(body=b"")],
+    "mattermost": [Answer(body="ok"), Answer(body=gzip.compress(b"ok"), headers=GZIP)],
+    "generic": [Answer(body="thanks"), Answer(201, body={"ok": False}), Answer(204, body=b"")],
+}
+REFUSED = [
+    ("slack", Answer(body="no_service"), False, "HTTP 200, but not Slack's ok"),
+    ("slack", Answer(body={"ok": False, "error": "x"}), False, "HTTP 200, but not Slack's ok"),
+    ("slack", Answer(403, body="invalid_token"), False, "HTTP 403 Forbidden"),
+    ("teams", Answer(body="Webhook message delivery failed with error: HTTP error 413"), False, "HTTP 413"),
+    ("teams", Answer(body="Microsoft Teams endpoint returned HTTP error 429 with ..."), True, "HTTP 429"),
+    ("teams", Answer(body=gzip.compress(b"returned HTTP error 400"), headers=GZIP), False, "HTTP 400"),
+    ("discord", Answer(404, body={"message": "Unknown Webhook", "code": 10015}), False, "HTTP 404 Not Found"),
+    ("discord", Answer(404, body="404 page not found"), True, "HTTP 404 Not Found"),
+    ("generic", Answer(404, body="[" * 10_000), True, "HTTP 404 Not Found"),
+]
+
+
+@pytest.mark.parametrize(("service", "answer"), [(name, each) for name, answers in TAKEN.items() for each in answers])
+def test_each_service_says_yes_in_its_own_way(
+    receiver: WebhookReceiver, sender: Sender, clock: ManualClock, service: str, answer: Answer
+) -> None:
+    """Slack compresses its "ok" where it is asked to, and some proxies where nobody asked."""
+    receiver.answer(answer)
+    sender.post(receiver.url, BODY, HEADERS, service)
+    assert (len(receiver.messages), clock.waits) == (1, ())
+    assert receiver.messages[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(("service", "answer", "retryable", "said"), REFUSED)
+def test_each_service_says_no_in_its_own_way(  # noqa: PLR0917 - a row of the table
+    receiver: WebhookReceiver, sender: Sender, service: str, answer: Answer, retryable: bool, said: str
+) -> None:
+    """Teams in a 200; Discord tells a webhook that is gone from a page that is not found."""
+    receiver.answer(*[answer] * 5)
+    error = refusal(sender, receiver.url, service)
+    assert (error.retryable, len(receiver.messages)) == ((True, 5) if retryable else (False, 1))
+    assert str(error).startswith(said)
+    assert error.gone == ("10015" in str(answer.body))
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["our session", "a session of the caller's"])

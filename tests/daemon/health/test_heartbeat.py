@@ -17,15 +17,15 @@ def test_a_heartbeat_follows_each_look(tmp_path: Path, receiver: WebhookReceiver
     alerts = AlertConfig(heartbeat_url=receiver.url)
     with open_monitor(tmp_path, alerts, clock) as monitor:
         monitor.expect("kraken", "BTC/USD", every="1h", grace="10m")
-        monitor._engine._work()
+        monitor._engine._heartbeat.beat()
         assert list(receiver.messages) == []
         monitor.check()
-        monitor._engine._work()
-        monitor._engine._work()
+        monitor._engine._heartbeat.beat()
+        monitor._engine._heartbeat.beat()
         assert len(receiver.messages) == 1
         clock.advance(10_000)
         assert monitor.check() == [KEY]
-        monitor._engine._work()
+        monitor._engine._heartbeat.beat()
     assert [message.body for message in receiver.messages] == [b"", b""]
 
 
@@ -48,11 +48,11 @@ def test_a_heartbeat_that_is_not_taken_is_told_once(
         receiver.answer(500, 404, Answer(reset=True), 200, 200)
         for _ in range(5):
             monitor.check()
-            monitor._engine._work()
+            monitor._engine._heartbeat.beat()
         receiver.close()
         for _ in range(2):
             monitor.check()
-            monitor._engine._work()
+            monitor._engine._heartbeat.beat()
     told = [record for record in caplog.records if record.name == "dccd.daemon.watchdog"]
     assert [record.levelname for record in told] == ["WARNING", "INFO", "WARNING"]
     assert "HTTP 500" in told[0].getMessage()
@@ -61,22 +61,28 @@ def test_a_heartbeat_that_is_not_taken_is_told_once(
     assert "s3cret" not in (tmp_path / ".dccd" / "dccd.log").read_text()
 
 
-def test_a_ping_is_sent_once_for_each_request() -> None:
+def test_a_ping_is_sent_once_for_each_request(clock: ManualClock) -> None:
     """Several requests before it share one; without a request there is none."""
     sent: list[str] = []
-    heartbeat = Heartbeat("https://example.com/ping", sent.append)
+    heartbeat = Heartbeat("https://example.com/ping", sent.append, clock)
+    heartbeat.stop(1)
     heartbeat.beat()
-    assert heartbeat.request()
-    assert heartbeat.request()
+    heartbeat.request()
+    heartbeat.request()
     for _ in range(2):
         heartbeat.beat()
     assert sent == ["https://example.com/ping"]
 
 
-def test_without_a_url_nothing_is_sent() -> None:
-    """Nor is there a reason to wake anybody for it."""
-    sent: list[str] = []
-    heartbeat = Heartbeat(None, sent.append)
-    assert not heartbeat.request()
-    heartbeat.beat()
-    assert sent == []
+def test_a_webhook_that_hangs_holds_up_no_ping(tmp_path: Path, receiver: WebhookReceiver) -> None:
+    """An outside watcher would report a process that is well as dead."""
+    receiver.answer(Answer(delay=3600))
+    alerts = {"webhook_url": receiver.url, "max_consecutive_errors": 1, "group_window": 0, "shutdown_timeout": 0}
+    with WebhookReceiver() as watcher:
+        config = AlertConfig.model_validate({**alerts, "heartbeat_url": watcher.url})
+        with HealthMonitor(tmp_path, config) as monitor:
+            monitor.record_failure("kraken", "BTC/USD", error="x")
+            assert receiver.wait_for(1)
+            for count in (1, 2, 3):
+                monitor.check()
+                assert watcher.wait_for(count)

@@ -11,10 +11,11 @@ KEY = "kraken/BTC/USD"
 
 
 def open_monitor(path: Path, alerts: AlertConfig, clock: ManualClock) -> HealthMonitor:
-    """Return a monitor whose background thread never runs, so that the test decides when it works."""
+    """Return a monitor whose background threads never run, so that the test decides when it works."""
     config = CollectorConfig(storage=StorageConfig(local_path=path), alerts=alerts)
     monitor = HealthMonitor.from_config(config, clock=clock)
     monitor._engine._worker.stop(1)
+    monitor._engine._heartbeat.stop(1)
     return monitor
 
 

@@ -1,6 +1,8 @@
 """One request to a receiver of alerts, and what its answer means."""
 
+import json
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,9 +23,11 @@ from dccd.redact import redact
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 CUT: Final = "no whole answer in time"
-_RETRYABLE: Final = frozenset({408, 425, 429})
+_RETRYABLE: Final = frozenset({404, 408, 425, 429})  # 404: a proxy says so too while the receiver restarts
 _BODY_COUNTS: Final = frozenset({"slack", "teams"})
-_GONE: Final = frozenset({404, 410})
+_GONE: Final = 410
+_UNKNOWN_WEBHOOK: Final = 10015  # of Discord, which bans who goes on
+_TEAMS_REFUSAL: Final = re.compile(r"HTTP error (\d{3})")
 _HEADERS: Final = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "dccd"}
 
 
@@ -60,18 +64,21 @@ def post(  # noqa: PLR0913, PLR0917 - all of them differ
 ) -> None:
     """Post a body once; raise `NotSentError` unless the receiver takes it. A `service` may refuse with HTTP 200."""
     status, asked, answer = _request(session, "post", url, deadline, service, data=body, headers=headers)
+    text = answer.decode("utf-8", "replace").strip()
+    where = ""
     if 200 <= status < 300:  # noqa: PLR2004
-        text = answer.decode("utf-8", "replace").strip()
-        if service == "slack" and text != "ok":
+        if service == "slack" and text != "ok" and _field(text, "ok") is not True:
             reason = f"HTTP {status}, but not Slack's ok"
             raise NotSentError(reason, retryable=False)
-        if service == "teams" and "HTTP error 429" in text:
-            reason = "Teams is busy (429 in an HTTP 200)"
-            raise NotSentError(reason, retryable=True)
-        return
-    retryable = status in _RETRYABLE or status >= 500  # noqa: PLR2004
+        refusal = _TEAMS_REFUSAL.search(text) if service == "teams" else None
+        if refusal is None:
+            return
+        status, where = int(refusal[1]), f" in an HTTP {status}"
+    gone = status == _GONE or (service == "discord" and _field(text, "code") == _UNKNOWN_WEBHOOK)
+    retryable = not gone and (status in _RETRYABLE or status >= 500)  # noqa: PLR2004
     wait = parse_retry_after(asked, now) if retryable else None
-    raise NotSentError(_status(status), retryable=retryable, wait=wait, gone=status in _GONE)
+    reason = f"{_status(status)}{where}"
+    raise NotSentError(reason, retryable=retryable, wait=wait, gone=gone)
 
 
 def ping(session: requests.Session, url: str, deadline: Deadline) -> None:
@@ -143,6 +150,15 @@ def _words(error: Exception) -> str:
             return f"{type(error).__name__}: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__
     return type(error).__name__
+
+
+def _field(text: str, name: str) -> object:
+    """Return a field of an answer in JSON, None if it has none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def _status(status: int) -> str:

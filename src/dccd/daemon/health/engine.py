@@ -34,6 +34,7 @@ logger: logging.Logger = logging.getLogger("dccd.daemon.health")
 _watchdog_logger: logging.Logger = logging.getLogger("dccd.daemon.watchdog")
 
 _DISK_RETRY_SECONDS: Final = 5.0
+_LAST_PING_SECONDS: Final = 1.0
 _CHILDREN_SECONDS: Final = 2.0  # between two looks for what children recorded, who may be killed
 
 
@@ -54,7 +55,7 @@ class Engine:
             self.runs: RunsUnderWay = RunsUnderWay(settings.clock)
             source = alerts.source or socket.gethostname()
             self.outbox: Outbox = Outbox(self.store, alerts, self.local_path, source, settings.clock, settings.session)
-            self._heartbeat = Heartbeat(alerts.heartbeat_url, self.outbox.beat)
+            self._heartbeat = Heartbeat(alerts.heartbeat_url, self.outbox.beat, settings.clock)
             self._worker = Worker(self._work, settings.clock)
         except BaseException:
             self._undo.close()
@@ -115,8 +116,8 @@ class Engine:
         self.update(findings.changes)
         for key, incident in findings.opened:
             _watchdog_logger.warning("%s: %s since %s", key, incident.kind, utc(incident.since))
-        # A process that is gone may have left notices owed.
-        if self._heartbeat.request() or self.outbox.owes():
+        self._heartbeat.request()
+        if self.outbox.owes():  # a process that is gone may have left notices owed
             self._worker.wake()
         return findings
 
@@ -131,7 +132,8 @@ class Engine:
             has_ended = self._worker.stop(max(0.1, until - self.settings.clock.monotonic()))
             if (fault := self.store.fault) and has_one_user(self.store):
                 logger.error("records are lost with this process: %s", fault)
-            self.outbox.close()
+            self.outbox.close()  # which cuts a ping short
+            has_ended &= self._heartbeat.stop(_LAST_PING_SECONDS)
             self._undo.close()
             if has_ended:  # a request left behind may still be logged, with its address
                 self._secrets.close()
@@ -178,7 +180,6 @@ class Engine:
             self._worker.wake()
 
     def _work(self) -> float | None:
-        self._heartbeat.beat()
         written = self.store.flush()
         waits = [self.outbox.deliver(window=self.alerts.group_window)]
         waits += [_DISK_RETRY_SECONDS] * (not written) + [_CHILDREN_SECONDS] * self._has_children
