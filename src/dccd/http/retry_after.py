@@ -9,7 +9,7 @@ _MIN_SECONDS: Final = 1.0  # a server that asks for no wait, or one in the past,
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return how many seconds a ``Retry-After`` header asks to wait, zero or more; None if it is absent or unreadable.
+    """Return how many seconds a ``Retry-After`` header asks to wait, one or more; None if it is absent or unreadable.
 
     Examples
     --------
