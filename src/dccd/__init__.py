@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         run_once,
     )
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0.dev0"
 
 __all__ = [
     "AlertConfig",
