@@ -18,7 +18,7 @@ from dccd.http.watcher import Attempt, watching
 
 CONNECT_SECONDS: Final = 3.05
 READ_SECONDS: Final = 10.0
-_CHUNK_BYTES: Final = 65_536
+_CHUNK_BYTES: Final = 1024 * 1024  # a page of candles fits in one
 
 _current: Final = threading.local()
 
@@ -106,14 +106,15 @@ class _Adapter(HTTPAdapter):
         return response
 
     def _read(self, response: requests.Response) -> None:
-        content = bytearray()
-        for part in response.iter_content(_CHUNK_BYTES):
-            content += part
-            if len(content) > self._max_bytes:
+        parts, size = list[bytes](), 0
+        for part in response.iter_content(min(_CHUNK_BYTES, self._max_bytes + 1)):
+            parts.append(part)
+            size += len(part)
+            if size > self._max_bytes:
                 response.close()
                 break
-        response._content = bytes(content[: self._max_bytes])  # noqa: SLF001 - as its own `content` does
-        if len(content) > self._max_bytes:
+        response._content = b"".join(parts)[: self._max_bytes]  # noqa: SLF001 - as its own `content` does
+        if size > self._max_bytes:
             msg = f"the answer is longer than {self._max_bytes:,} bytes"
             raise TooLongError(msg, response=response)
 
