@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -788,3 +789,14 @@ def test_two_monitors_of_a_process_share_a_store(tmp_path: Path) -> None:
         assert first.get_metrics()[KEY].rows_collected == 1
         first.record_success("kraken", "BTC/USD", 1)
     assert read_metrics(tmp_path)[KEY].rows_collected == 2
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_monitor_can_be_pickled_for_a_process_of_multiprocessing(tmp_path: Path, *, configured: bool) -> None:
+    """What comes out is open on the same directory, however the monitor was made."""
+    config = CollectorConfig(storage=StorageConfig(local_path=tmp_path))
+    with HealthMonitor.from_config(config) if configured else HealthMonitor(tmp_path) as monitor:
+        with pickle.loads(pickle.dumps(monitor)) as other:  # noqa: S301 - our own
+            other.record_success("kraken", "BTC/USD", rows=2)
+        monitor.record_success("kraken", "BTC/USD", rows=1)
+        assert monitor.get_metrics()["kraken/BTC/USD"].rows_collected == 3

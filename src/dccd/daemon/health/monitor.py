@@ -138,7 +138,7 @@ class HealthMonitor:
 
     def __init__(self, local_path: str | os.PathLike[str], alerts: "AlertConfig | None" = None) -> None:
         self._engine = Engine(local_path, _no_alerts() if alerts is None else alerts, MonitorSettings())
-        self._known = KnownJobs()
+        self._known = KnownJobs({}, {})
 
     @classmethod
     def from_config(

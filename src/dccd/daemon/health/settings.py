@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from dccd.clock import SYSTEM_CLOCK, Clock
@@ -44,8 +43,8 @@ class KnownJobs(NamedTuple):
     It has the failures in a row that open an incident, and the timeframes for which plain keys are reserved.
     """
 
-    thresholds: Mapping[str, int] = MappingProxyType({})
-    timeframes: Mapping[str, str] = MappingProxyType({})
+    thresholds: Mapping[str, int]
+    timeframes: Mapping[str, str]
 
     @classmethod
     def of(cls, jobs: "Iterable[HistoJob]", records: Mapping[str, JobRecord]) -> Self:
