@@ -1,6 +1,6 @@
 """Notices for tests of messages and their wording."""
 
-from dccd.daemon.records.model import Event, Notice
+from dccd.daemon.records.model import Event, Incident, JobRecord, Notice
 
 NOW = 1_700_000_000.0
 EVENTS: tuple[Event, ...] = ("firing", "repeat", "resolved")
@@ -19,3 +19,10 @@ def notice(event: Event = "firing", *, number: int = 1, at: float = NOW, inciden
         error="TimeoutError: no answer",
         last_success_at=None if event == "resolved" else NOW - 7200,
     )
+
+
+def owing(*notices: Notice) -> JobRecord:
+    """Return a record that owes notices; an incident that nothing says is over is open."""
+    over = {notice.incident for notice in notices if notice.event == "resolved"}
+    still = dict.fromkeys(notice.incident for notice in notices if notice.incident not in over)
+    return JobRecord(incidents=tuple(Incident(name, "failing", NOW - 3600) for name in still), owed=notices)
