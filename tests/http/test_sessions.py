@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from tests.http.raw_server import Handler, answering, dripping, over_tls, self_s
 from dccd.clock import SYSTEM_CLOCK
 from dccd.http.deadline import Deadline
 from dccd.http.sessions import BoundedSession, TooLongError
+from dccd.testing import ManualClock
 
 BOUND = 0.3
 LATE = 1.0  # what a busy machine may add to the bound
@@ -157,6 +159,20 @@ def test_a_deadline_that_is_brought_forward_ends_an_attempt_that_has_begun(sessi
         with deadline.brought_forward(SYSTEM_CLOCK.monotonic() + 0.05):
             thread.join(5)
         assert isinstance(failed[0], requests.Timeout)
+
+
+def test_a_clock_that_runs_ahead_cuts_no_attempt(session: BoundedSession) -> None:
+    """Sockets keep the time of the machine, and an answer that came is one."""
+    clock = ManualClock()
+
+    def handle(connection: socket.socket, _stop: threading.Event) -> None:
+        connection.recv(65_536)
+        clock.advance(3600)
+        connection.sendall(OK)
+
+    with serving(handle) as server:
+        deadline: Any = Deadline(clock, 15)
+        assert session.get(f"http://127.0.0.1:{server.port}/", timeout=deadline).text == "ok"
 
 
 def test_a_status_that_came_before_the_cut_is_told(session: BoundedSession) -> None:

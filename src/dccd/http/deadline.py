@@ -36,6 +36,12 @@ class Deadline:
         """Whether somebody asked for the end, rather than the time being over."""
         return (self._stop is not None and self._stop.is_set()) or (self._outer is not None and self._outer.is_stopped)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody ended it before its time: by the stop, or by bringing it forward to a time that has come."""
+        is_forward = len(self._times) > 1 and min(self._times[1:]) <= self._clock.monotonic()
+        return is_forward or self.is_stopped or (self._outer is not None and self._outer.is_cut)
+
     def left(self) -> float:
         """Return the seconds that are left; zero or less once it is over."""
         if self._stop is not None and self._stop.is_set():

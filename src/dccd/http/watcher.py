@@ -37,8 +37,8 @@ class Attempt:
         return self._is_over or self.is_due()
 
     def is_due(self) -> bool:
-        """Return whether the time is over."""
-        return SYSTEM_CLOCK.monotonic() >= self.ends_at or self.deadline.left() <= 0
+        """Return whether the time is over, by the clock of the machine, or somebody ended it before."""
+        return SYSTEM_CLOCK.monotonic() >= self.ends_at or self.deadline.is_cut
 
     def add(self, sock: socket.socket) -> None:
         """Take note of a socket, by a twin: shutting that down ends the connection, TLS or not."""
