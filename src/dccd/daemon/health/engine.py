@@ -19,7 +19,7 @@ from dccd.daemon.health.heartbeat import Heartbeat
 from dccd.daemon.health.running import RunsUnderWay
 from dccd.daemon.logs import utc
 from dccd.daemon.records import Findings, JobRecord, Outcome, Transition, advance, announce, find_trouble
-from dccd.daemon.state import MetricsStore, Ticket, close_store, has_one_user, open_store
+from dccd.daemon.state import MetricsStore, Ticket, close_store, has_one_user, share_store
 from dccd.disk import MountedDirectory, files, mounted_directory, open_state_directory
 from dccd.errors import StorageError
 from dccd.exit_hooks import opened
@@ -160,7 +160,7 @@ class Engine:
         if settings.log_file != "off":
             log = logs.attach(directory, form=settings.log_file, level=settings.log_level)
             self._undo.callback(logs.detach, log)
-        store = open_store(self.local_path, fsync=settings.fsync, clock=settings.clock)
+        store = share_store(directory, fsync=settings.fsync, clock=settings.clock)
         self._undo.callback(close_store, store, fsync=settings.fsync)
         return store
 

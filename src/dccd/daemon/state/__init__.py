@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dccd._lazy import load_lazily
 from dccd.daemon.state.pending_changes import Ticket
-from dccd.daemon.state.sharing import close_store, has_one_user, open_store
+from dccd.daemon.state.sharing import close_store, has_one_user, open_store, share_store
 from dccd.daemon.state.silences import AlertState, Silence, change_alert_state, read_alert_state
 from dccd.daemon.state.store import MetricsStore, read_records
 
@@ -27,6 +27,7 @@ __all__ = [
     "read_alert_state",
     "read_presence",
     "read_records",
+    "share_store",
 ]
 
 _NAMES: Final = {".presence": ("Claim", "read_presence")}

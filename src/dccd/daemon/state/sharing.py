@@ -27,7 +27,11 @@ def open_store(local_path: Path, *, fsync: bool = True, clock: Clock = SYSTEM_CL
 
     Commits use fsync as long as one user asked for it. The clock of the first user counts.
     """
-    path = open_state_directory(local_path)
+    return share_store(open_state_directory(local_path), fsync=fsync, clock=clock)
+
+
+def share_store(path: Path, *, fsync: bool, clock: Clock) -> MetricsStore:
+    """Return the store of a state directory that is open, as `open_store` does."""
     with _lock:
         shared = _shared.get(path)
         if shared is None:
